@@ -1,0 +1,29 @@
+/** Every number that a client, an author or an operator can run into, in one place. Bytes unless the name says otherwise. */
+export const LIMITS = {
+  /** Largest artifact accepted by upload-url and finalize. */
+  artifactBytes: 25 * 1024 * 1024,
+  /** Sum of the uncompressed sizes of an artifact's entries. */
+  artifactUncompressedBytes: 200 * 1024 * 1024,
+  /** Files and folders in one artifact. */
+  artifactEntries: 5_000,
+  /** Uncompressed : compressed, measured per entry above `artifactRatioFloorBytes`. */
+  artifactCompressionRatio: 200,
+  /** Entries smaller than this, uncompressed, are exempt from the ratio check: short repetitive text compresses well. */
+  artifactRatioFloorBytes: 1024 * 1024,
+  /** A Mermaid diagram, in UTF-16 code units (JavaScript string length). */
+  diagramCharacters: 50_000,
+  /** Largest JSON body of a run request; Temporal itself refuses payloads over 2 MiB. */
+  runInputBytes: 1024 * 1024,
+  /** Nesting of arrays and objects in a run's input. */
+  runInputDepth: 64,
+  /** Any other JSON body. */
+  requestBodyBytes: 256 * 1024,
+  /** Largest manifest.timeoutSeconds: 366 days. */
+  workflowTimeoutSeconds: 366 * 24 * 3600,
+  uploadUrlSeconds: 900,
+  downloadUrlSeconds: 300,
+  executionsPageDefault: 50,
+  executionsPageMax: 200,
+  /** Longest wait of a long poll (`?waitSeconds=`) on an execution. */
+  waitSeconds: 55,
+} as const;

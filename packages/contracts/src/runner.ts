@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { idSchema } from './names.js';
+
+/** The protocol between server and runner, under `/internal/v1`, authenticated by the runner token alone. */
+
+/** An artifact that needs a worker, because a run of it is open or it was just published. */
+export const demandedArtifactSchema = z.object({
+  tenantId: idSchema,
+  taskQueue: z.string(),
+  artifactSha256: z.string(),
+  artifactSizeBytes: z.number().int(),
+  workflowName: z.string(),
+  workflowVersion: z.string(),
+  /** `open`: a run of it is open, its worker must stay. `prewarm`: just published, a worker saves the first run's cold start. */
+  reason: z.enum(['open', 'prewarm']),
+});
+export type DemandedArtifact = z.infer<typeof demandedArtifactSchema>;
+
+/**
+ * `GET /internal/v1/demand?cursor=C&waitSeconds=N` → all artifacts in demand now. Answers at once when the server's
+ * cursor differs from C, else when it changes, at the latest after N seconds. A cursor is an opaque string.
+ */
+export const demandSchema = z.object({ cursor: z.string(), artifacts: z.array(demandedArtifactSchema) });
+export type Demand = z.infer<typeof demandSchema>;
+
+/** `GET /internal/v1/artifacts/:tenantId/:sha256` → the zip's bytes (`application/zip`). */
+export const RUNNER_API_PREFIX = '/internal/v1';

@@ -1,0 +1,10 @@
+export { failpoint, FailpointError } from './failpoints.js';
+export { createLogger, type Logger } from './logger.js';
+export { parseEnv, secretFromEnv } from './settings.js';
+export { onShutdown, exitWhenParentDies, runMain } from './lifecycle.js';
+export {
+  parseTemporalSettings,
+  temporalConnectionOptions,
+  type TemporalSettings,
+  type TemporalConnectionOptions,
+} from './temporal-settings.js';

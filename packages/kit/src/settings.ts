@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { type z } from 'zod';
+
+/**
+ * Parses a process's environment with a schema. A wrong or missing variable ends in one sentence that names it;
+ * the value itself is never repeated, because it may be a secret.
+ */
+export function parseEnv<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv = process.env): z.infer<T> {
+  const parsed = schema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'environment'}: ${issue.message}`,
+  );
+  throw new Error(`settings are not usable: ${issues.join('; ')}`);
+}
+
+/**
+ * A secret from `NAME`, or from the file that `NAME_FILE` points at (trailing newline dropped). Processes are handed
+ * secrets by file, so that none shows in `ps` or in an inherited environment.
+ */
+export function secretFromEnv(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (file) return readFileSync(file, 'utf8').trimEnd();
+  return env[name];
+}
