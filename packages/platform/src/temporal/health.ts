@@ -1,0 +1,53 @@
+import { Connection } from '@temporalio/client';
+import { temporalConnectionOptions, type TemporalSettings } from '@pegasus-workflows/kit';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const POLL_MS = 50;
+const ATTEMPT_MS = 5_000;
+
+/**
+ * Resolves when a Temporal frontend answers and every given namespace is there.
+ * @param namespaces default: the one of the settings.
+ * @throws Error naming the address and the last failure, after `timeoutMs` or when aborted.
+ */
+export async function waitForTemporal(
+  settings: TemporalSettings,
+  options: { timeoutMs: number; namespaces?: string[]; signal?: AbortSignal },
+): Promise<void> {
+  const deadline = performance.now() + options.timeoutMs;
+  const namespaces = options.namespaces ?? [settings.namespace];
+  for (;;) {
+    const failure = await probeTemporal(settings, namespaces);
+    if (failure === undefined) return;
+    options.signal?.throwIfAborted();
+    if (performance.now() >= deadline) {
+      throw new Error(
+        `Temporal at ${settings.address} did not answer within ${options.timeoutMs / 1000} s: ${failure}`,
+      );
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** One attempt: undefined when Temporal answers for every namespace, else why not, in one line. */
+export async function probeTemporal(
+  settings: TemporalSettings,
+  namespaces: string[] = [settings.namespace],
+): Promise<string | undefined> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.connect({
+      ...temporalConnectionOptions(settings),
+      connectTimeout: ATTEMPT_MS,
+    });
+    const { workflowService } = connection;
+    await connection.withDeadline(Date.now() + ATTEMPT_MS, async () => {
+      for (const namespace of namespaces) await workflowService.describeNamespace({ namespace });
+    });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n')[0]! : String(error);
+  } finally {
+    await connection?.close();
+  }
+}

@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestProject } from 'vitest/node';
+import { type TemporalSettings } from '@pegasus-workflows/kit';
+import { ensureTemporal, startDevServer, waitForTemporal, type Progress } from '@pegasus-workflows/platform';
+import { TEST_NAMESPACES } from './provided.js';
+
+/**
+ * One Temporal for a whole test run: the one `PEGASUS_TEST_TEMPORAL` (`host:port`) names, which needs the namespaces
+ * of `provided.ts`, else a dev server of our own in a temporary directory. Suites keep apart by tenant, task queue and
+ * namespace. Vitest hands what is provided here to every test file, whichever process runs it.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const closers: (() => Promise<void>)[] = [];
+  const teardown = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    project.provide('temporal', await provideTemporal(closers));
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  return teardown;
+}
+
+async function provideTemporal(closers: (() => Promise<void>)[]): Promise<TemporalSettings> {
+  const given = process.env['PEGASUS_TEST_TEMPORAL'];
+  const settings = { address: given ?? '', namespace: 'default', tls: false };
+  if (given) {
+    await waitForTemporal(settings, { namespaces: ['default', ...TEST_NAMESPACES], timeoutMs: 10_000 });
+    return settings;
+  }
+  const { path: binary } = await ensureTemporal({ onProgress: say });
+  const dataDir = await mkdtemp(join(tmpdir(), 'pegasus-tests-'));
+  closers.push(() => rm(dataDir, { recursive: true, force: true }));
+  const server = await startDevServer({ binary, dataDir, ui: false, namespaces: [...TEST_NAMESPACES] });
+  closers.push(() => server.stop());
+  return { ...settings, address: server.address };
+}
+
+function say({ message, elapsedMs }: Progress): void {
+  process.stderr.write(`${message} (${Math.round(elapsedMs / 1000)} s)\n`);
+}
