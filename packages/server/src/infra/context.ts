@@ -1,0 +1,37 @@
+import { type Action } from '@pegasus-workflows/contracts';
+import { type Logger } from '@pegasus-workflows/kit';
+import { type ArtifactStore } from './artifacts.js';
+import { type Database } from './database.js';
+import { type ServerSettings } from './settings.js';
+
+/** Who makes a call, and what they may do. */
+export interface Principal {
+  principalId: string;
+  tenantId: string;
+  /** Whether the tenant is the platform tenant, whose workflows every tenant sees. */
+  isPlatformTenant: boolean;
+  actions: ReadonlySet<Action>;
+  keyId: string;
+}
+
+/** What every capability is handed: the ports to the outside, the settings and the clock. */
+export interface Services {
+  db: Database;
+  artifacts: ArtifactStore;
+  logger: Logger;
+  settings: ServerSettings;
+  clock: () => Date;
+}
+
+/** Hono's types of one request: what the middlewares have put there for the handlers. */
+export interface AppEnv {
+  Variables: {
+    /** Set by `access/middleware.ts` for everything under `/api/v1`. */
+    principal: Principal;
+    correlationId: string;
+    /** Writes the correlation id with every line. */
+    log: Logger;
+    /** The pattern of the matched route, such as `/api/v1/workflows/:id`: for logs and metrics. */
+    route: string | undefined;
+  };
+}

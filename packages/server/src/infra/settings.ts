@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import {
+  parseEnv,
+  parseTemporalSettings,
+  secretFromEnv,
+  type TemporalSettings,
+} from '@pegasus-workflows/kit';
+import { z } from 'zod';
+
+/** What the server is told by its environment; `docs/architecture.md` explains each variable. */
+export interface ServerSettings {
+  host: string;
+  port: number;
+  /** Base of presigned URLs, without a trailing slash. */
+  publicUrl: string;
+  database: { url?: string | undefined; pgliteDir?: string | undefined };
+  artifactsDir: string;
+  urlSigningKey: string;
+  runnerToken: string;
+  bootstrapFile: string | undefined;
+  reconcileIntervalMs: number;
+  workflowsEnabled: boolean;
+  maxOpenExecutions: number;
+  maxExecutionsPerDay: number;
+  temporal: TemporalSettings;
+}
+
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+
+const envSchema = z
+  .object({
+    PEGASUS_HOST: z.string().min(1).default('127.0.0.1'),
+    PEGASUS_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+    PEGASUS_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    DATABASE_URL: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'must start with postgres://')
+      .optional(),
+    PEGASUS_PGLITE_DIR: z.string().min(1).optional(),
+    PEGASUS_ARTIFACTS_DIR: z.string().min(1),
+    PEGASUS_BOOTSTRAP_FILE: z.string().min(1).optional(),
+    PEGASUS_RECONCILE_INTERVAL_MS: count(5_000),
+    PEGASUS_WORKFLOWS_ENABLED: z
+      .enum(['true', 'false', '1', '0'])
+      .default('true')
+      .transform((value) => value === 'true' || value === '1'),
+    PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
+    PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
+  })
+  .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
+    path: ['DATABASE_URL'],
+    message: 'set it, or PEGASUS_PGLITE_DIR for the embedded database',
+  });
+
+const secretSchema = z.string().min(32, 'must be at least 32 characters');
+
+/** Reads and checks everything at start, so that a wrong setting is one sentence then and not a failure later. */
+export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): ServerSettings {
+  const parsed = parseEnv(envSchema, env);
+  const secrets = parseEnv(
+    z.object({ PEGASUS_URL_SIGNING_KEY: secretSchema, PEGASUS_RUNNER_TOKEN: secretSchema }),
+    {
+      PEGASUS_URL_SIGNING_KEY: secretFromEnv('PEGASUS_URL_SIGNING_KEY', env),
+      PEGASUS_RUNNER_TOKEN: secretFromEnv('PEGASUS_RUNNER_TOKEN', env),
+    },
+  );
+  const authority = parsed.PEGASUS_HOST.includes(':') ? `[${parsed.PEGASUS_HOST}]` : parsed.PEGASUS_HOST;
+  const publicUrl = parsed.PEGASUS_PUBLIC_URL ?? `http://${authority}:${parsed.PEGASUS_PORT}`;
+  return {
+    host: parsed.PEGASUS_HOST,
+    port: parsed.PEGASUS_PORT,
+    publicUrl: publicUrl.replace(/\/+$/, ''),
+    database: { url: parsed.DATABASE_URL, pgliteDir: parsed.PEGASUS_PGLITE_DIR },
+    artifactsDir: resolve(parsed.PEGASUS_ARTIFACTS_DIR),
+    urlSigningKey: secrets.PEGASUS_URL_SIGNING_KEY,
+    runnerToken: secrets.PEGASUS_RUNNER_TOKEN,
+    bootstrapFile: parsed.PEGASUS_BOOTSTRAP_FILE && resolve(parsed.PEGASUS_BOOTSTRAP_FILE),
+    reconcileIntervalMs: parsed.PEGASUS_RECONCILE_INTERVAL_MS,
+    workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,
+    maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
+    maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
+    temporal: parseTemporalSettings(env),
+  };
+}

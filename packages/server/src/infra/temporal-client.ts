@@ -1,0 +1,357 @@
+import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { temporalConnectionOptions, type TemporalSettings } from '@pegasus-workflows/kit';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { type DataConverter } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeFailure,
+  encodeToPayloads,
+  loadDataConverter,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import proto, { type temporal } from '@temporalio/proto';
+import { failureOfEvent, flattenHistory, runFailureOf, runStatusOf } from './temporal-events.js';
+import {
+  TEMPORAL_DEADLINES,
+  TemporalError,
+  type RunClose,
+  type RunDescription,
+  type StartRequest,
+  type TemporalPort,
+  type VisibleRun,
+  type WaitOptions,
+} from './temporal.js';
+
+/**
+ * Job: {@link TemporalPort} on Temporal's own client, through its raw service calls, so that every hop is one call.
+ *
+ * Boundary: the only file that imports Temporal's client. Payloads pass through one data converter: a codec is put in
+ * by handing a converter with `payloadCodecs` to {@link connectTemporal}.
+ *
+ * Invariants
+ * 1. No call outlives its deadline, whatever state the connection is in.
+ * 2. Connecting is lazy: without Temporal the server starts, calls fail with `unknown`, and succeed once it is back.
+ * 3. A start is idempotent by workflow id; "already started" is an answer, not an error.
+ */
+
+const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } = proto.temporal.api.enums.v1;
+
+/** gRPC status codes, fixed by the protocol. */
+const GRPC = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  UNAUTHENTICATED: 16,
+} as const;
+
+/** Temporal looked at the request and said no: nothing happened. */
+const REFUSALS: readonly number[] = [
+  GRPC.INVALID_ARGUMENT,
+  GRPC.NOT_FOUND,
+  GRPC.PERMISSION_DENIED,
+  GRPC.FAILED_PRECONDITION,
+  GRPC.UNIMPLEMENTED,
+  GRPC.UNAUTHENTICATED,
+];
+
+const IDENTITY = `pegasus-server@${process.pid}`;
+const PAGE_SIZE = 1_000;
+/** Only runs that the platform started, and their children: they live on artifact task queues. */
+const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
+
+function toTemporalError(error: unknown): TemporalError {
+  if (error instanceof TemporalError) return error;
+  if (!isGrpcServiceError(error)) {
+    return new TemporalError(error instanceof Error ? error.message : String(error), 'refused', { cause: error });
+  }
+  const certainty = REFUSALS.includes(error.code) ? 'refused' : 'unknown';
+  return new TemporalError(error.details || error.message, certainty, { cause: error });
+}
+
+function isNotFound(error: unknown): boolean {
+  // A missing namespace is NOT_FOUND as well, and must not be mistaken for a missing run.
+  return isGrpcServiceError(error) && error.code === GRPC.NOT_FOUND && !/namespace/i.test(error.details);
+}
+
+class TemporalClientPort implements TemporalPort {
+  readonly #connection: Connection;
+  readonly #namespace: string;
+  readonly #converter: ReturnType<typeof loadDataConverter>;
+
+  constructor(connection: Connection, namespace: string, converter: DataConverter | undefined) {
+    this.#connection = connection;
+    this.#namespace = namespace;
+    this.#converter = loadDataConverter(converter);
+  }
+
+  get #service() {
+    return this.#connection.workflowService;
+  }
+
+  /** Invariant 1. */
+  async #call<T>(deadlineMs: number, call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#connection.withDeadline(Date.now() + deadlineMs, call);
+    } catch (error) {
+      throw isGrpcServiceError(error) ? error : toTemporalError(error);
+    }
+  }
+
+  async start(request: StartRequest): Promise<{ runId: string }> {
+    const payloads = await encodeToPayloads(this.#converter, request.argument);
+    const timeout = request.executionTimeoutSeconds;
+    try {
+      const response = await this.#call(TEMPORAL_DEADLINES.start, () =>
+        this.#service.startWorkflowExecution({
+          namespace: this.#namespace,
+          identity: IDENTITY,
+          requestId: request.requestId,
+          workflowId: request.workflowId,
+          workflowType: { name: request.workflowType },
+          taskQueue: { name: request.taskQueue },
+          input: { payloads: payloads ?? [] },
+          workflowIdReusePolicy: WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+          ...(timeout === undefined
+            ? {}
+            : { workflowExecutionTimeout: proto.google.protobuf.Duration.create({ seconds: longOf(timeout) }) }),
+        }),
+      );
+      return { runId: response.runId };
+    } catch (error) {
+      if (!isGrpcServiceError(error) || error.code !== GRPC.ALREADY_EXISTS) throw toTemporalError(error);
+      const existing = await this.describe(request.workflowId);
+      if (!existing) throw new TemporalError('the run was started before and is gone now', 'unknown', { cause: error });
+      return { runId: existing.runId };
+    }
+  }
+
+  async describe(workflowId: string, options: { deadlineMs?: number } = {}): Promise<RunDescription | undefined> {
+    try {
+      const { workflowExecutionInfo: info } = await this.#call(options.deadlineMs ?? TEMPORAL_DEADLINES.call, () =>
+        this.#service.describeWorkflowExecution({ namespace: this.#namespace, execution: { workflowId } }),
+      );
+      if (!info?.execution?.runId) return undefined;
+      return {
+        runId: info.execution.runId,
+        status: runStatusOf(info.status),
+        taskQueue: info.taskQueue ?? '',
+        startedAt: optionalTsToDate(info.startTime) ?? new Date(0),
+        closedAt: optionalTsToDate(info.closeTime),
+      };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw toTemporalError(error);
+    }
+  }
+
+  async waitForClose(workflowId: string, options: WaitOptions): Promise<RunClose | undefined> {
+    let runId = options.runId ?? (await this.describe(workflowId))?.runId;
+    if (runId === undefined) return undefined;
+    for (;;) {
+      const event = await this.#closeEvent(workflowId, runId, options.signal);
+      if (!event) return undefined;
+      const next = nextRunOf(event);
+      if (!next) return this.#closeOf(runId, event);
+      runId = next;
+      options.onRun?.(next);
+    }
+  }
+
+  /** Long-polls one run's close event; `undefined` when the run is unknown. */
+  async #closeEvent(
+    workflowId: string,
+    runId: string,
+    signal: AbortSignal,
+  ): Promise<temporal.api.history.v1.IHistoryEvent | undefined> {
+    let nextPageToken: Uint8Array = new Uint8Array();
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const response = await this.#connection.withAbortSignal(signal, () =>
+          this.#call(TEMPORAL_DEADLINES.longPoll, () =>
+            this.#service.getWorkflowExecutionHistory({
+              namespace: this.#namespace,
+              execution: { workflowId, runId },
+              nextPageToken,
+              waitNewEvent: true,
+              skipArchival: true,
+              historyEventFilterType: HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+            }),
+          ),
+        );
+        const event = response.history?.events?.at(-1);
+        if (event) return event;
+        nextPageToken = response.nextPageToken ?? new Uint8Array();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isNotFound(error)) return undefined;
+        throw toTemporalError(error);
+      }
+    }
+  }
+
+  async #closeOf(runId: string, event: temporal.api.history.v1.IHistoryEvent): Promise<RunClose> {
+    const at = { runId, closedAt: optionalTsToDate(event.eventTime) ?? new Date() };
+    const completed = event.workflowExecutionCompletedEventAttributes;
+    if (completed) {
+      const [result] = await decodeArrayFromPayloads(this.#converter, completed.result?.payloads);
+      return { ...at, status: 'COMPLETED', result };
+    }
+    if (event.workflowExecutionFailedEventAttributes) {
+      const { failure } = event.workflowExecutionFailedEventAttributes;
+      const decoded = failure ? await decodeFailure(this.#converter.payloadCodecs, failure) : undefined;
+      return { ...at, status: 'FAILED', failure: runFailureOf(decoded) };
+    }
+    if (event.workflowExecutionTimedOutEventAttributes) return { ...at, status: 'TIMED_OUT' };
+    if (event.workflowExecutionCanceledEventAttributes) return { ...at, status: 'CANCELED' };
+    const terminated = event.workflowExecutionTerminatedEventAttributes;
+    if (terminated) return { ...at, status: 'TERMINATED', reason: terminated.reason ?? '' };
+    throw new TemporalError(`event ${String(event.eventType)} does not close a run`, 'unknown');
+  }
+
+  async history(workflowId: string, runId?: string): Promise<HistoryEvent[] | undefined> {
+    const events: temporal.api.history.v1.IHistoryEvent[] = [];
+    let nextPageToken: Uint8Array = new Uint8Array();
+    try {
+      do {
+        const response = await this.#call(TEMPORAL_DEADLINES.list, () =>
+          this.#service.getWorkflowExecutionHistory({
+            namespace: this.#namespace,
+            execution: { workflowId, runId: runId ?? null },
+            nextPageToken,
+          }),
+        );
+        events.push(...(response.history?.events ?? []));
+        nextPageToken = response.nextPageToken ?? new Uint8Array();
+      } while (nextPageToken.length > 0);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw toTemporalError(error);
+    }
+    for (const event of events) {
+      const failure = failureOfEvent(event);
+      if (failure) Object.assign(failure, await decodeFailure(this.#converter.payloadCodecs, failure));
+    }
+    return flattenHistory(events);
+  }
+
+  async cancel(workflowId: string, requestId: string): Promise<'requested' | 'closed' | 'unknown'> {
+    try {
+      await this.#call(TEMPORAL_DEADLINES.call, () =>
+        this.#service.requestCancelWorkflowExecution({
+          namespace: this.#namespace,
+          workflowExecution: { workflowId },
+          identity: IDENTITY,
+          requestId,
+        }),
+      );
+      return 'requested';
+    } catch (error) {
+      if (!isNotFound(error)) throw toTemporalError(error);
+      // Temporal answers NOT_FOUND for a closed run too.
+      return (await this.describe(workflowId)) ? 'closed' : 'unknown';
+    }
+  }
+
+  async terminate(workflowId: string, runId: string, reason: string): Promise<void> {
+    try {
+      await this.#call(TEMPORAL_DEADLINES.call, () =>
+        this.#service.terminateWorkflowExecution({
+          namespace: this.#namespace,
+          workflowExecution: { workflowId, runId },
+          identity: IDENTITY,
+          reason,
+        }),
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw toTemporalError(error);
+    }
+  }
+
+  listClosedSince(since: Date): AsyncIterable<VisibleRun> {
+    return this.#list(
+      `CloseTime >= '${since.toISOString()}' AND ExecutionStatus != 'ContinuedAsNew' AND ${OURS}`,
+    );
+  }
+
+  listOpen(): AsyncIterable<VisibleRun> {
+    return this.#list(`ExecutionStatus = 'Running' AND ${OURS}`);
+  }
+
+  async *#list(query: string): AsyncGenerator<VisibleRun> {
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const response = await this.#call(TEMPORAL_DEADLINES.list, () =>
+        this.#service.listWorkflowExecutions({
+          namespace: this.#namespace,
+          pageSize: PAGE_SIZE,
+          query,
+          nextPageToken,
+        }),
+      ).catch((error: unknown) => {
+        throw toTemporalError(error);
+      });
+      for (const info of response.executions ?? []) {
+        if (!info.execution?.workflowId || !info.execution.runId) continue;
+        yield {
+          workflowId: info.execution.workflowId,
+          runId: info.execution.runId,
+          status: runStatusOf(info.status),
+          taskQueue: info.taskQueue ?? '',
+          startedAt: optionalTsToDate(info.startTime) ?? new Date(0),
+          closedAt: optionalTsToDate(info.closeTime),
+          parentWorkflowId: info.parentExecution?.workflowId || undefined,
+        };
+      }
+      nextPageToken = response.nextPageToken ?? new Uint8Array();
+    } while (nextPageToken.length > 0);
+  }
+
+  async ping(): Promise<void> {
+    await this.#call(TEMPORAL_DEADLINES.startCheck, () =>
+      this.#service.describeNamespace({ namespace: this.#namespace }),
+    ).catch((error: unknown) => {
+      throw toTemporalError(error);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+}
+
+function longOf(value: number) {
+  return proto.google.protobuf.Duration.fromObject({ seconds: value }).seconds;
+}
+
+/** The run that continues the chain after this close event, if there is one. */
+function nextRunOf(event: temporal.api.history.v1.IHistoryEvent): string | undefined {
+  const attributes =
+    event.workflowExecutionContinuedAsNewEventAttributes ??
+    event.workflowExecutionCompletedEventAttributes ??
+    event.workflowExecutionFailedEventAttributes ??
+    event.workflowExecutionTimedOutEventAttributes;
+  return attributes?.newExecutionRunId || undefined;
+}
+
+/**
+ * A port to the cluster of the settings. Answers at once; the connection is made by the first call and remade, with
+ * short pauses, whenever it is lost (invariant 2).
+ */
+export function connectTemporal(settings: TemporalSettings, converter?: DataConverter): TemporalPort {
+  const connection = Connection.lazy({
+    ...temporalConnectionOptions(settings),
+    channelArgs: {
+      'grpc.initial_reconnect_backoff_ms': 200,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.keepalive_permit_without_calls': 1,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 15_000,
+    },
+  });
+  return new TemporalClientPort(connection, settings.namespace, converter);
+}

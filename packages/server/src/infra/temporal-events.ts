@@ -1,0 +1,129 @@
+import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import proto, { type temporal } from '@temporalio/proto';
+import { failureSentence } from './failure-text.js';
+import { type RunFailure, type RunStatus } from './temporal.js';
+
+type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
+type IFailure = temporal.api.failure.v1.IFailure;
+
+const { EventType, TimeoutType, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
+
+/** `EVENT_TYPE_ACTIVITY_TASK_SCHEDULED` → `ActivityTaskScheduled`. */
+function pascalCase(constant: string): string {
+  return constant
+    .replace(/^EVENT_TYPE_/, '')
+    .split('_')
+    .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
+    .join('');
+}
+
+/** Temporal's status enum as {@link RunStatus}; a paused run is still open. */
+export function runStatusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): RunStatus {
+  switch (status) {
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+      return 'COMPLETED';
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED:
+      return 'FAILED';
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED:
+      return 'CANCELED';
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+      return 'TERMINATED';
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+      return 'CONTINUED_AS_NEW';
+    case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+      return 'TIMED_OUT';
+    default:
+      return 'RUNNING';
+  }
+}
+
+const TIMEOUT_NAMES: Partial<Record<temporal.api.enums.v1.TimeoutType, string>> = {
+  [TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE]: 'start-to-close',
+  [TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START]: 'schedule-to-start',
+  [TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE]: 'schedule-to-close',
+  [TimeoutType.TIMEOUT_TYPE_HEARTBEAT]: 'heartbeat',
+};
+
+/** A decoded protobuf failure as {@link RunFailure}, causes included. */
+export function runFailureOf(failure: IFailure | null | undefined): RunFailure {
+  const base = {
+    message: failure?.message ?? '',
+    stackTrace: failure?.stackTrace ?? '',
+    cause: failure?.cause ? runFailureOf(failure.cause) : undefined,
+  };
+  if (failure?.applicationFailureInfo)
+    return { ...base, kind: 'application', type: failure.applicationFailureInfo.type ?? undefined };
+  if (failure?.timeoutFailureInfo) {
+    const timeoutType = failure.timeoutFailureInfo.timeoutType;
+    return { ...base, kind: 'timeout', type: timeoutType ? TIMEOUT_NAMES[timeoutType] : undefined };
+  }
+  if (failure?.activityFailureInfo)
+    return { ...base, kind: 'activity', type: failure.activityFailureInfo.activityType?.name ?? undefined };
+  if (failure?.childWorkflowExecutionFailureInfo)
+    return {
+      ...base,
+      kind: 'child',
+      type: failure.childWorkflowExecutionFailureInfo.workflowType?.name ?? undefined,
+    };
+  if (failure?.canceledFailureInfo) return { ...base, kind: 'canceled' };
+  if (failure?.terminatedFailureInfo) return { ...base, kind: 'terminated' };
+  if (failure?.serverFailureInfo) return { ...base, kind: 'server' };
+  if (failure?.nexusOperationExecutionFailureInfo) return { ...base, kind: 'nexus' };
+  return { ...base, kind: 'other' };
+}
+
+/** The protobuf failure an event carries, wherever its type keeps it. */
+export function failureOfEvent(event: IHistoryEvent): IFailure | null | undefined {
+  return (
+    event.activityTaskFailedEventAttributes?.failure ??
+    event.activityTaskTimedOutEventAttributes?.failure ??
+    event.activityTaskStartedEventAttributes?.lastFailure ??
+    event.workflowExecutionFailedEventAttributes?.failure ??
+    event.workflowExecutionStartedEventAttributes?.continuedFailure ??
+    event.workflowTaskFailedEventAttributes?.failure ??
+    event.childWorkflowExecutionFailedEventAttributes?.failure ??
+    event.markerRecordedEventAttributes?.failure ??
+    event.nexusOperationFailedEventAttributes?.failure ??
+    event.nexusOperationTimedOutEventAttributes?.failure
+  );
+}
+
+/** The `ActivityTaskScheduled` event an activity event belongs to. */
+function scheduledEventId(event: IHistoryEvent): string | undefined {
+  const attributes =
+    event.activityTaskStartedEventAttributes ??
+    event.activityTaskCompletedEventAttributes ??
+    event.activityTaskFailedEventAttributes ??
+    event.activityTaskTimedOutEventAttributes ??
+    event.activityTaskCancelRequestedEventAttributes ??
+    event.activityTaskCanceledEventAttributes;
+  return attributes?.scheduledEventId?.toString();
+}
+
+/**
+ * Flattens one run's events into the wire's timeline. Failures must be decoded already. Every event of an activity
+ * carries its `activityType`; started ones their `attempt`, and `failure` is one line of text.
+ */
+export function flattenHistory(events: readonly IHistoryEvent[]): HistoryEvent[] {
+  const activityTypes = new Map<string, string>();
+  return events.map((event) => {
+    const id = event.eventId?.toString() ?? '0';
+    const scheduledType = event.activityTaskScheduledEventAttributes?.activityType?.name;
+    if (scheduledType) activityTypes.set(id, scheduledType);
+    const activityType = scheduledType ?? activityTypes.get(scheduledEventId(event) ?? '');
+    const attempt =
+      event.activityTaskStartedEventAttributes?.attempt ??
+      event.workflowExecutionStartedEventAttributes?.attempt ??
+      event.workflowTaskScheduledEventAttributes?.attempt;
+    const failure = failureOfEvent(event);
+    return {
+      id,
+      type: pascalCase(EventType[event.eventType ?? 0] ?? 'UNSPECIFIED'),
+      timestamp: (optionalTsToDate(event.eventTime) ?? new Date(0)).toISOString(),
+      ...(activityType ? { activityType } : {}),
+      ...(attempt ? { attempt } : {}),
+      ...(failure ? { failure: failureSentence(runFailureOf(failure)) } : {}),
+    };
+  });
+}

@@ -1,0 +1,134 @@
+import { type HistoryEvent } from '@pegasus-workflows/contracts';
+
+/**
+ * What the server asks of Temporal, in its own words. `temporal-client.ts` is the real thing, the only file that
+ * imports Temporal's client; `testing/fake-temporal.ts` is the hand-controlled one; one contract suite runs on both.
+ */
+export interface TemporalPort {
+  /**
+   * Starts a run. Idempotent by workflow id: a second start of the same id starts nothing and answers with the run
+   * that is there. Rejects with {@link TemporalError}, whose `certainty` says whether a run may exist nevertheless.
+   */
+  start(request: StartRequest): Promise<{ runId: string }>;
+  /** The newest run of a workflow id; `undefined` when Temporal knows none. */
+  describe(workflowId: string, options?: { deadlineMs?: number }): Promise<RunDescription | undefined>;
+  /**
+   * Waits until the chain of runs that begins at `runId` (the newest run when absent) has closed, following
+   * continue-as-new. Answers at once when it is closed already; `undefined` when Temporal does not know the run.
+   * `onRun` hears of every later run of the chain. Rejects when `signal` aborts.
+   */
+  waitForClose(workflowId: string, options: WaitOptions): Promise<RunClose | undefined>;
+  /** All events of one run (the newest when absent), in order; `undefined` when Temporal does not know it. */
+  history(workflowId: string, runId?: string): Promise<HistoryEvent[] | undefined>;
+  /** Asks the newest run to cancel. `requestId` makes a repeated request count once. */
+  cancel(workflowId: string, requestId: string): Promise<'requested' | 'closed' | 'unknown'>;
+  /** Ends a run at once; nothing happens when it is closed or unknown. */
+  terminate(workflowId: string, runId: string, reason: string): Promise<void>;
+  /** Runs on artifact task queues that closed at or after `since`, newest chain end only. Eventually consistent. */
+  listClosedSince(since: Date): AsyncIterable<VisibleRun>;
+  /** Every open run on an artifact task queue, child runs included. Eventually consistent. */
+  listOpen(): AsyncIterable<VisibleRun>;
+  /** Rejects when Temporal or the namespace does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StartRequest {
+  workflowId: string;
+  /** Dedupes retries of this very start inside Temporal. */
+  requestId: string;
+  workflowType: string;
+  taskQueue: string;
+  /** Of the whole chain of runs; no limit when absent. */
+  executionTimeoutSeconds?: number | undefined;
+  /** The workflow's single argument. */
+  argument: unknown;
+}
+
+export interface WaitOptions {
+  signal: AbortSignal;
+  runId?: string | undefined;
+  onRun?: (runId: string) => void;
+}
+
+export type RunStatus =
+  | 'RUNNING'
+  | 'COMPLETED'
+  | 'FAILED'
+  | 'TIMED_OUT'
+  | 'CANCELED'
+  | 'TERMINATED'
+  | 'CONTINUED_AS_NEW';
+
+export interface RunDescription {
+  runId: string;
+  status: RunStatus;
+  taskQueue: string;
+  startedAt: Date;
+  closedAt?: Date | undefined;
+}
+
+/** How a chain of runs ended. */
+export type RunClose = { runId: string; closedAt: Date } & (
+  | { status: 'COMPLETED'; result: unknown }
+  | { status: 'FAILED'; failure: RunFailure }
+  | { status: 'TIMED_OUT' }
+  | { status: 'CANCELED' }
+  | { status: 'TERMINATED'; reason: string }
+);
+
+/** A failure as Temporal recorded it, decoded; `cause` leads to what really happened. */
+export interface RunFailure {
+  kind:
+    | 'application'
+    | 'timeout'
+    | 'canceled'
+    | 'terminated'
+    | 'server'
+    | 'activity'
+    | 'child'
+    | 'nexus'
+    | 'other';
+  message: string;
+  /** An application failure's error name, a timeout's kind, an activity's or child's type. */
+  type?: string | undefined;
+  stackTrace: string;
+  cause?: RunFailure | undefined;
+}
+
+export interface VisibleRun {
+  workflowId: string;
+  runId: string;
+  status: RunStatus;
+  taskQueue: string;
+  startedAt: Date;
+  closedAt?: Date | undefined;
+  /** Set on a child run. */
+  parentWorkflowId?: string | undefined;
+}
+
+/**
+ * A call to Temporal that did not succeed. `certainty`: `refused` when Temporal said no and nothing happened,
+ * `unknown` when the call may have had its effect (a deadline, a lost connection, an overloaded cluster).
+ */
+export class TemporalError extends Error {
+  constructor(
+    message: string,
+    readonly certainty: 'refused' | 'unknown',
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'TemporalError';
+  }
+}
+
+/** Milliseconds a call to Temporal may take, retries included. */
+export const TEMPORAL_DEADLINES = {
+  start: 8_000,
+  /** After a start whose outcome is unknown: how long to ask whether it happened. */
+  startCheck: 2_000,
+  call: 5_000,
+  /** One round of a long poll; Temporal itself answers an idle one after about 20 s. */
+  longPoll: 35_000,
+  list: 10_000,
+} as const;
