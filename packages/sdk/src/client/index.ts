@@ -1,0 +1,27 @@
+export { PegasusClient, type Health } from './pegasus-client.js';
+export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
+export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
+export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
+export type { ExecutionsApi, RetryExecutionOptions, WaitOptions } from './executions.js';
+export {
+  PegasusApiError,
+  PegasusClientError,
+  PegasusConnectionError,
+  PegasusDecodeError,
+  PegasusTimeoutError,
+  isPegasusApiError,
+  isPegasusClientError,
+  isPegasusConnectionError,
+  isPegasusDecodeError,
+  isPegasusTimeoutError,
+} from './errors.js';
+export type {
+  Execution,
+  ExecutionStatus,
+  History,
+  HistoryEvent,
+  Manifest,
+  RequirementsSummary,
+  RunRequest,
+  Workflow,
+} from '@pegasus-workflows/contracts';

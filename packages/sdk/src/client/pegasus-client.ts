@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { ExecutionsApi } from './executions.js';
+import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
+import { Transport } from './transport.js';
+import { WorkflowsApi } from './workflows.js';
+
+/** What `/health` answers: alive. A server may say more. */
+const healthSchema = z.looseObject({});
+export type Health = z.infer<typeof healthSchema>;
+
+/**
+ * The Pegasus API, typed. Works in Node and in browsers; holds no connection, so there is nothing to close.
+ *
+ * Calls that are safe to repeat are repeated after 429, 502, 503, 504 and lost connections. Every failure is one of
+ * {@link PegasusApiError}, {@link PegasusConnectionError}, {@link PegasusTimeoutError}, {@link PegasusDecodeError}, or
+ * the reason of the caller's own AbortSignal.
+ */
+export class PegasusClient {
+  readonly workflows: WorkflowsApi;
+  readonly executions: ExecutionsApi;
+  readonly #transport: Transport;
+
+  /** @throws TypeError naming the option that is wrong */
+  constructor(options: PegasusClientOptions) {
+    this.#transport = new Transport(resolveOptions(options));
+    this.workflows = new WorkflowsApi(this.#transport);
+    this.executions = new ExecutionsApi(this.#transport);
+  }
+
+  /**
+   * The client of the running execution, for activities: reads `PEGASUS_API_BASE_URL` and `PEGASUS_RUNTIME_TOKEN`.
+   * @throws Error naming the missing variable
+   */
+  static fromRuntime(
+    env: Record<string, string | undefined> = globalThis.process?.env ?? {},
+    options: Omit<PegasusClientOptions, 'baseUrl' | 'token'> = {},
+  ): PegasusClient {
+    return new PegasusClient({ ...options, ...runtimeOptions(env) });
+  }
+
+  get baseUrl(): string {
+    return this.#transport.baseUrl;
+  }
+
+  /** Resolves when the server answers that it is alive; needs no valid token. */
+  async health(options: CallOptions = {}): Promise<Health> {
+    const call = { method: 'GET', path: '/health', repeatable: true, anonymous: true } as const;
+    return this.#transport.json(call, healthSchema, options);
+  }
+
+  /** Safe to log: the token is in private state, which neither JSON nor `util.inspect` can see. */
+  toJSON(): { baseUrl: string } {
+    return { baseUrl: this.baseUrl };
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `PegasusClient { baseUrl: '${this.baseUrl}' }`;
+  }
+}
