@@ -1,0 +1,95 @@
+/**
+ * Job: the messages between the supervisor (trusted) and a tenant's worker process (untrusted), over Node's IPC.
+ *
+ * Boundary: both sides parse what they receive with these schemas. Serialization is JSON on purpose: the supervisor
+ * must not run V8's structured-clone reader over bytes that tenant code can write.
+ *
+ * Credentials: TLS material and the API key of an external cluster travel in `configure`, never in the worker's
+ * environment, where every library would see them. Tenant code in the same process can still reach them; that ends
+ * when the gateway stands between worker and Temporal and `configure` carries the gateway's address alone.
+ */
+import { z } from 'zod';
+
+/** How the worker reaches Temporal. Certificates and key are base64 of their PEM bytes. */
+export const temporalTargetSchema = z.strictObject({
+  /** `host:port`. */
+  address: z.string(),
+  namespace: z.string(),
+  apiKey: z.string().optional(),
+  tls: z
+    .strictObject({
+      serverNameOverride: z.string().optional(),
+      serverRootCACertificate: z.string().optional(),
+      clientCertPair: z.strictObject({ crt: z.string(), key: z.string() }).optional(),
+    })
+    .optional(),
+});
+export type TemporalTarget = z.infer<typeof temporalTargetSchema>;
+
+const taskQueue = z.string().min(1);
+
+const configureSchema = z.strictObject({
+  type: z.literal('configure'),
+  tenantId: z.string(),
+  temporal: temporalTargetSchema,
+  /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
+  drainMs: z.number().int().nonnegative(),
+});
+
+const loadSchema = z.strictObject({
+  type: z.literal('load'),
+  taskQueue,
+  /** Absolute path of the verified, unpacked artifact. */
+  artifactDir: z.string(),
+  sha256: z.string(),
+  workflowName: z.string(),
+  version: z.string(),
+  hasActivities: z.boolean(),
+});
+
+/** Supervisor → worker. */
+export const toWorkerSchema = z.discriminatedUnion('type', [
+  configureSchema,
+  loadSchema,
+  z.strictObject({ type: z.literal('unload'), taskQueue }),
+  /** Stop polling, let running activities finish within `drainMs`, answer `drained`, exit 0. */
+  z.strictObject({ type: z.literal('drain') }),
+  z.strictObject({ type: z.literal('stats') }),
+]);
+export type ToWorker = z.infer<typeof toWorkerSchema>;
+export type ConfigureMessage = z.infer<typeof configureSchema>;
+export type LoadMessage = z.infer<typeof loadSchema>;
+
+const queueStatsSchema = z.object({
+  taskQueue,
+  /** Workflows in the sticky cache. */
+  activeWorkflows: z.number(),
+  runningActivities: z.number(),
+  /** Milliseconds since the last activity started or ended, or the last workflow entered or left the cache. */
+  idleSinceMs: z.number(),
+});
+export type QueueStats = z.infer<typeof queueStatsSchema>;
+
+/** Worker → supervisor. */
+export const fromWorkerSchema = z.discriminatedUnion('type', [
+  /** The SDK is imported; a `load` starts at once. */
+  z.object({ type: z.literal('started') }),
+  /** Polling. `durationMs` counts from the receipt of `load`. */
+  z.object({ type: z.literal('loaded'), taskQueue, durationMs: z.number() }),
+  /** The artifact could not be loaded, or its Temporal Worker ended by itself later. */
+  z.object({ type: z.literal('load-failed'), taskQueue, reason: z.string() }),
+  z.object({ type: z.literal('unloaded'), taskQueue }),
+  z.object({ type: z.literal('drained') }),
+  z.object({ type: z.literal('stats'), rssBytes: z.number(), queues: z.array(queueStatsSchema) }),
+]);
+export type FromWorker = z.infer<typeof fromWorkerSchema>;
+
+/** Exit codes of a worker process; any other is a crash. */
+export const WORKER_EXIT = {
+  /** Drained, or its supervisor is gone. */
+  done: 0,
+  /** Tenant code let an exception or a promise rejection escape; logged, polling stopped, process replaced. */
+  uncaught: 70,
+  /** The supervisor sent something this worker cannot read: two versions of the runner are mixed. */
+  protocol: 76,
+} as const;

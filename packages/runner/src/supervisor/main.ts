@@ -1,0 +1,49 @@
+/**
+ * The supervisor's main file: the trusted side of the runner. It asks the server what is in demand, keeps verified
+ * artifacts on disk and one worker process per tenant running, and drains them all when told to stop. The server's
+ * absence disturbs no running worker; the supervisor's own death ends them (their IPC channel closes), so that a
+ * successor starts from nothing.
+ */
+import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
+import { ArtifactCache } from './artifact-cache.js';
+import { DemandLoop } from './demand-loop.js';
+import { ServerClient } from './server-client.js';
+import { parseSupervisorSettings } from './settings.js';
+import { TenantPool } from './tenant-pool.js';
+
+/** What shutting down may take beyond the drain itself. */
+const SHUTDOWN_MARGIN_MS = 8_000;
+
+const logger = createLogger('supervisor');
+
+runMain(logger, async () => {
+  const settings = parseSupervisorSettings();
+  const server = new ServerClient(settings.serverUrl, settings.token);
+  const cache = new ArtifactCache(
+    settings.dir,
+    settings.cacheBytes,
+    (tenantId, sha256) => server.artifact(tenantId, sha256),
+    logger,
+  );
+  await cache.open();
+  const pool = new TenantPool(settings, cache, logger);
+  const loop = new DemandLoop(
+    (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
+    (demand) => pool.apply(demand),
+    logger,
+  );
+  const shutdown = onShutdown(
+    logger,
+    async () => {
+      await loop.stop();
+      await pool.close();
+    },
+    settings.drainMs + SHUTDOWN_MARGIN_MS,
+  );
+  exitWhenParentDies(shutdown);
+  pool.start();
+  loop.start();
+  // Ready is the loop running: waiting for the server here would make the order of starts matter.
+  process.send?.({ type: 'ready', pid: process.pid });
+  logger.info({ serverUrl: settings.serverUrl }, 'supervisor ready');
+});

@@ -1,0 +1,62 @@
+import { demandSchema, RUNNER_API_PREFIX, type Demand } from '@pegasus-workflows/contracts';
+
+/** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
+const POLL_SLACK_MS = 10_000;
+/** An artifact of 25 MiB over a slow link; a stalled download must not hold an artifact back for ever. */
+const DOWNLOAD_TIMEOUT_MS = 120_000;
+
+/** The server answered, but not with what was asked for. */
+export class ServerResponseError extends Error {
+  constructor(
+    what: string,
+    readonly status: number,
+  ) {
+    super(
+      status === 401 || status === 403
+        ? `${what}: the server refused the runner token (${status}); give server and supervisor the same PEGASUS_RUNNER_TOKEN`
+        : `${what}: the server answered ${status}`,
+    );
+    this.name = 'ServerResponseError';
+  }
+}
+
+/** The supervisor's calls to the server's internal API. Stateless; every call throws on failure and never retries. */
+export class ServerClient {
+  constructor(
+    private readonly baseUrl: string,
+    private readonly token: string,
+  ) {}
+
+  /** All artifacts in demand: at once when the server's cursor differs from `cursor`, else after `waitSeconds`. */
+  async demand(cursor: string | undefined, waitSeconds: number, signal: AbortSignal): Promise<Demand> {
+    const query = new URLSearchParams({ waitSeconds: String(waitSeconds) });
+    if (cursor !== undefined) query.set('cursor', cursor);
+    const timeout = AbortSignal.timeout(waitSeconds * 1000 + POLL_SLACK_MS);
+    const response = await this.#get(`/demand?${query.toString()}`, AbortSignal.any([signal, timeout]));
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new ServerResponseError('demand', response.status);
+    }
+    return demandSchema.parse(await response.json());
+  }
+
+  /** The bytes of an artifact's zip, unverified. */
+  async artifact(tenantId: string, sha256: string): Promise<ReadableStream<Uint8Array>> {
+    const path = `/artifacts/${encodeURIComponent(tenantId)}/${encodeURIComponent(sha256)}`;
+    const response = await this.#get(path, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS));
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      throw new ServerResponseError(`artifact ${sha256}`, response.status);
+    }
+    return response.body;
+  }
+
+  #get(path: string, signal: AbortSignal): Promise<Response> {
+    return fetch(`${this.baseUrl}${RUNNER_API_PREFIX}${path}`, {
+      headers: { authorization: `Bearer ${this.token}` },
+      // The token must not follow a redirect to another host.
+      redirect: 'error',
+      signal,
+    });
+  }
+}

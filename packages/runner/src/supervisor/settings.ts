@@ -1,0 +1,68 @@
+import { parseEnv, parseTemporalSettings, secretFromEnv, temporalConnectionOptions } from '@pegasus-workflows/kit';
+import { z } from 'zod';
+import { type TemporalTarget } from '../protocol.js';
+
+const MIB = 1024 * 1024;
+const positive = z.coerce.number().positive();
+
+const envSchema = z.object({
+  PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),
+  PEGASUS_RUNNER_DIR: z.string().min(1),
+  PEGASUS_RUNNER_IDLE_SECONDS: positive.default(300),
+  PEGASUS_RUNNER_DRAIN_SECONDS: z.coerce.number().nonnegative().default(10),
+  PEGASUS_RUNNER_MEMORY_MB: positive.default(2048),
+  PEGASUS_RUNNER_TENANT_MEMORY_MB: positive.default(1024),
+  PEGASUS_RUNNER_CACHE_MB: positive.default(2048),
+});
+
+export interface SupervisorSettings {
+  serverUrl: string;
+  /** Bearer of the server's internal API. */
+  token: string;
+  dir: string;
+  temporal: TemporalTarget;
+  idleMs: number;
+  drainMs: number;
+  /** Budget of resident memory over all tenant processes. */
+  memoryBytes: number;
+  /** Resident memory at which one tenant's process is drained and replaced. */
+  tenantMemoryBytes: number;
+  /** Bound of the unpacked artifacts on disk. */
+  cacheBytes: number;
+}
+
+/** Reads the supervisor's environment; throws one sentence naming what is wrong or missing. */
+export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): SupervisorSettings {
+  const parsed = parseEnv(envSchema, env);
+  const token = secretFromEnv('PEGASUS_RUNNER_TOKEN', env);
+  if (!token)
+    throw new Error('settings are not usable: PEGASUS_RUNNER_TOKEN or PEGASUS_RUNNER_TOKEN_FILE is missing');
+  return {
+    serverUrl: parsed.PEGASUS_SERVER_URL.replace(/\/+$/, ''),
+    token,
+    dir: parsed.PEGASUS_RUNNER_DIR,
+    temporal: temporalTarget(env),
+    idleMs: parsed.PEGASUS_RUNNER_IDLE_SECONDS * 1000,
+    drainMs: Math.round(parsed.PEGASUS_RUNNER_DRAIN_SECONDS * 1000),
+    memoryBytes: parsed.PEGASUS_RUNNER_MEMORY_MB * MIB,
+    tenantMemoryBytes: parsed.PEGASUS_RUNNER_TENANT_MEMORY_MB * MIB,
+    cacheBytes: parsed.PEGASUS_RUNNER_CACHE_MB * MIB,
+  };
+}
+
+function temporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
+  const settings = parseTemporalSettings(env);
+  const { address, apiKey, tls } = temporalConnectionOptions(settings);
+  const target: TemporalTarget = { address, namespace: settings.namespace };
+  if (apiKey !== undefined) target.apiKey = apiKey;
+  if (!tls) return target;
+  target.tls = {};
+  if (tls.serverNameOverride) target.tls.serverNameOverride = tls.serverNameOverride;
+  if (tls.serverRootCACertificate)
+    target.tls.serverRootCACertificate = tls.serverRootCACertificate.toString('base64');
+  if (tls.clientCertPair) {
+    const { crt, key } = tls.clientCertPair;
+    target.tls.clientCertPair = { crt: crt.toString('base64'), key: key.toString('base64') };
+  }
+  return target;
+}

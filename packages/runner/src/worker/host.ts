@@ -1,0 +1,173 @@
+/**
+ * Job: the Temporal Workers of one tenant in this process, one per artifact, each on its own task queue.
+ *
+ * Boundary: knows nothing of IPC or of the supervisor; `main.ts` translates messages. One NativeConnection and one
+ * Runtime serve all Workers.
+ *
+ * Invariants
+ * 1. A task queue has at most one Worker here; loading a loaded one again is an error of the caller.
+ * 2. An artifact that fails to load leaves nothing behind and touches no other artifact.
+ * 3. After `drain` nothing polls and nothing can be loaded.
+ * 4. A Worker that ends by itself is reported once through `onFailed` and is no longer held.
+ */
+import { join } from 'node:path';
+import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
+import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { type ConfigureMessage, type LoadMessage, type QueueStats, type TemporalTarget } from '../protocol.js';
+import { loadActivities } from './activities.js';
+import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { TUNING } from './tuning.js';
+
+interface Loaded {
+  worker: Worker;
+  /** Settles, never rejects, when the Worker has stopped. */
+  stopped: Promise<void>;
+  gauge: ActivityGauge;
+  cachedWorkflows: number;
+}
+
+/** How long past the drain grace a Worker may take before it is abandoned. */
+const FORCE_AFTER_MS = 2_000;
+
+export class WorkerHost {
+  readonly #loaded = new Map<string, Loaded>();
+  readonly #loading = new Set<string>();
+  #connection: Promise<NativeConnection> | undefined;
+  #draining = false;
+
+  /** @param onFailed called with the task queue and the error when a loaded Worker ends by itself */
+  constructor(
+    private readonly config: ConfigureMessage,
+    private readonly logger: Logger,
+    private readonly onFailed: (taskQueue: string, error: unknown) => void,
+  ) {}
+
+  /** Starts polling the artifact's task queue. Rejects with the reason when it cannot be loaded. */
+  async load(message: LoadMessage): Promise<void> {
+    const { taskQueue } = message;
+    if (this.#draining) throw new Error('this worker is draining');
+    if (this.#loaded.has(taskQueue) || this.#loading.has(taskQueue))
+      throw new Error(`${taskQueue} is loaded already`);
+    this.#loading.add(taskQueue);
+    try {
+      const gauge: ActivityGauge = { running: 0, touchedAt: performance.now() };
+      const worker = await this.#createWorker(message, gauge);
+      const loaded: Loaded = { worker, stopped: Promise.resolve(), gauge, cachedWorkflows: 0 };
+      this.#loaded.set(taskQueue, loaded);
+      loaded.stopped = worker.run().then(
+        () => this.#forget(taskQueue),
+        (error: unknown) => this.#forget(taskQueue, error),
+      );
+      // Drained while the Worker was being made: it must not poll (invariant 3).
+      if (this.#draining) {
+        this.#stop(loaded);
+        throw new Error('this worker is draining');
+      }
+    } finally {
+      this.#loading.delete(taskQueue);
+    }
+    failpoint('worker.loaded');
+  }
+
+  /** Stops polling a task queue and waits for its running activities, at most `drainMs`. */
+  async unload(taskQueue: string): Promise<void> {
+    const loaded = this.#loaded.get(taskQueue);
+    if (!loaded) return;
+    this.#stop(loaded);
+    await loaded.stopped;
+  }
+
+  /** Stops polling everything at once and waits for running activities, at most `drainMs`. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const all = [...this.#loaded.values()];
+    for (const loaded of all) this.#stop(loaded);
+    await Promise.all(all.map((loaded) => loaded.stopped));
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.close().catch((error: unknown) => this.logger.debug({ err: error }, 'close failed'));
+  }
+
+  /** What each loaded queue is doing now. */
+  queues(): QueueStats[] {
+    return [...this.#loaded].map(([taskQueue, loaded]) => {
+      const cached = loaded.worker.getStatus().numCachedWorkflows;
+      if (cached !== loaded.cachedWorkflows) {
+        loaded.cachedWorkflows = cached;
+        loaded.gauge.touchedAt = performance.now();
+      }
+      const idleSinceMs = loaded.gauge.running > 0 ? 0 : Math.round(performance.now() - loaded.gauge.touchedAt);
+      return { taskQueue, activeWorkflows: cached, runningActivities: loaded.gauge.running, idleSinceMs };
+    });
+  }
+
+  #stop(loaded: Loaded): void {
+    if (loaded.worker.getState() === 'RUNNING') loaded.worker.shutdown();
+  }
+
+  #forget(taskQueue: string, error?: unknown): void {
+    const loaded = this.#loaded.get(taskQueue);
+    this.#loaded.delete(taskQueue);
+    if (error === undefined) return;
+    const asked = loaded !== undefined && loaded.worker.getState() !== 'FAILED';
+    if (this.#draining || asked) this.logger.warn({ taskQueue, err: error }, 'worker stopped uncleanly');
+    else this.onFailed(taskQueue, error);
+  }
+
+  /** The first caller connects; a failed attempt is not kept, so that the next load tries again. */
+  #connect(): Promise<NativeConnection> {
+    this.#connection ??= NativeConnection.connect(connectionOptions(this.config.temporal)).catch(
+      (error: unknown) => {
+        this.#connection = undefined;
+        throw error;
+      },
+    );
+    return this.#connection;
+  }
+
+  async #createWorker(message: LoadMessage, gauge: ActivityGauge): Promise<Worker> {
+    const { artifactDir, hasActivities } = message;
+    const activities = hasActivities
+      ? loadActivities(join(artifactDir, ARTIFACT_PATHS.activityBundle))
+      : undefined;
+    const connection = await this.#connect();
+    return Worker.create({
+      ...TUNING,
+      connection,
+      namespace: this.config.temporal.namespace,
+      taskQueue: message.taskQueue,
+      identity: `pegasus:${message.workflowName}@${message.version}:${process.pid}`,
+      // Told, so that the SDK does not hash megabytes of bundle to make one up.
+      buildId: message.sha256,
+      workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
+      ...(activities ? { activities: activities.activities } : {}),
+      interceptors: { activity: [activityInterceptor(gauge, activities?.mapper)] },
+      shutdownGraceTime: this.config.drainMs,
+      shutdownForceTime: this.config.drainMs + FORCE_AFTER_MS,
+    });
+  }
+}
+
+function connectionOptions(target: TemporalTarget): Parameters<typeof NativeConnection.connect>[0] {
+  const { address, apiKey, tls } = target;
+  const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
+  return {
+    address,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            ...(tls.serverNameOverride === undefined ? {} : { serverNameOverride: tls.serverNameOverride }),
+            ...(tls.serverRootCACertificate === undefined
+              ? {}
+              : { serverRootCACertificate: bytes(tls.serverRootCACertificate) }),
+            ...(tls.clientCertPair === undefined
+              ? {}
+              : {
+                  clientCertPair: { crt: bytes(tls.clientCertPair.crt), key: bytes(tls.clientCertPair.key) },
+                }),
+          },
+        }),
+  };
+}

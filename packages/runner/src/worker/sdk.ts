@@ -1,0 +1,15 @@
+/** Everything that pulls in the Temporal SDK (about half a second), behind one import that `main.ts` starts early. */
+import { type Logger } from '@pegasus-workflows/kit';
+import { type ConfigureMessage } from '../protocol.js';
+import { WorkerHost } from './host.js';
+
+export { installRuntime } from './logging.js';
+
+/** See {@link WorkerHost}. */
+export function createHost(
+  config: ConfigureMessage,
+  logger: Logger,
+  onFailed: (taskQueue: string, error: unknown) => void,
+): WorkerHost {
+  return new WorkerHost(config, logger, onFailed);
+}
