@@ -65,12 +65,15 @@ export function failureSentence(failure: RunFailure): string {
   const chain: RunFailure[] = [];
   for (let at: RunFailure | undefined = failure; at && chain.length < 32; at = at.cause) chain.push(at);
   const root = chain.at(-1)!;
-  const place = chain.toReversed().find((link) => (link.kind === 'activity' || link.kind === 'child') && link.type);
+  const place = chain
+    .toReversed()
+    .find((link) => (link.kind === 'activity' || link.kind === 'child') && link.type);
   const location = chain
     .toReversed()
     .map((link) => authorLocation(link.stackTrace))
     .find((found) => found !== undefined);
-  const inside = place && place !== root ? `${place.kind === 'child' ? 'child workflow ' : ''}${place.type}: ` : '';
+  const inside =
+    place && place !== root ? `${place.kind === 'child' ? 'child workflow ' : ''}${place.type}: ` : '';
   const where = location ? ` (${location})` : '';
   return `${oneLine(`${inside}${describe(root)}`, FAILURE_TEXT_MAX - where.length)}${where}`;
 }

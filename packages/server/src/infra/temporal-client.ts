@@ -34,7 +34,8 @@ import {
  * 3. A start is idempotent by workflow id; "already started" is an answer, not an error.
  */
 
-const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } = proto.temporal.api.enums.v1;
+const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } =
+  proto.temporal.api.enums.v1;
 
 /** gRPC status codes, fixed by the protocol. */
 const GRPC = {
@@ -65,7 +66,9 @@ const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
 function toTemporalError(error: unknown): TemporalError {
   if (error instanceof TemporalError) return error;
   if (!isGrpcServiceError(error)) {
-    return new TemporalError(error instanceof Error ? error.message : String(error), 'refused', { cause: error });
+    return new TemporalError(error instanceof Error ? error.message : String(error), 'refused', {
+      cause: error,
+    });
   }
   const certainty = REFUSALS.includes(error.code) ? 'refused' : 'unknown';
   return new TemporalError(error.details || error.message, certainty, { cause: error });
@@ -117,22 +120,30 @@ class TemporalClientPort implements TemporalPort {
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
           ...(timeout === undefined
             ? {}
-            : { workflowExecutionTimeout: proto.google.protobuf.Duration.create({ seconds: longOf(timeout) }) }),
+            : {
+                workflowExecutionTimeout: proto.google.protobuf.Duration.create({ seconds: longOf(timeout) }),
+              }),
         }),
       );
       return { runId: response.runId };
     } catch (error) {
       if (!isGrpcServiceError(error) || error.code !== GRPC.ALREADY_EXISTS) throw toTemporalError(error);
       const existing = await this.describe(request.workflowId);
-      if (!existing) throw new TemporalError('the run was started before and is gone now', 'unknown', { cause: error });
+      if (!existing)
+        throw new TemporalError('the run was started before and is gone now', 'unknown', { cause: error });
       return { runId: existing.runId };
     }
   }
 
-  async describe(workflowId: string, options: { deadlineMs?: number } = {}): Promise<RunDescription | undefined> {
+  async describe(
+    workflowId: string,
+    options: { deadlineMs?: number } = {},
+  ): Promise<RunDescription | undefined> {
     try {
-      const { workflowExecutionInfo: info } = await this.#call(options.deadlineMs ?? TEMPORAL_DEADLINES.call, () =>
-        this.#service.describeWorkflowExecution({ namespace: this.#namespace, execution: { workflowId } }),
+      const { workflowExecutionInfo: info } = await this.#call(
+        options.deadlineMs ?? TEMPORAL_DEADLINES.call,
+        () =>
+          this.#service.describeWorkflowExecution({ namespace: this.#namespace, execution: { workflowId } }),
       );
       if (!info?.execution?.runId) return undefined;
       return {

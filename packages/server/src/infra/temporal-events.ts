@@ -19,7 +19,9 @@ function pascalCase(constant: string): string {
 }
 
 /** Temporal's status enum as {@link RunStatus}; a paused run is still open. */
-export function runStatusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): RunStatus {
+export function runStatusOf(
+  status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined,
+): RunStatus {
   switch (status) {
     case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED:
       return 'COMPLETED';

@@ -52,13 +52,7 @@ export interface WaitOptions {
 }
 
 export type RunStatus =
-  | 'RUNNING'
-  | 'COMPLETED'
-  | 'FAILED'
-  | 'TIMED_OUT'
-  | 'CANCELED'
-  | 'TERMINATED'
-  | 'CONTINUED_AS_NEW';
+  'RUNNING' | 'COMPLETED' | 'FAILED' | 'TIMED_OUT' | 'CANCELED' | 'TERMINATED' | 'CONTINUED_AS_NEW';
 
 export interface RunDescription {
   runId: string;

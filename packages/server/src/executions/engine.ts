@@ -1,0 +1,80 @@
+import { type Registry } from 'prom-client';
+import { type Services } from '../infra/context.js';
+import { periodic, type Stoppable } from '../infra/periodic.js';
+import { type TemporalPort } from '../infra/temporal.js';
+import { Wakeups } from '../infra/wakeups.js';
+import { DemandSet } from '../internal/demand.js';
+import { startCloseFeed } from './close-feed.js';
+import { executionMetrics } from './metrics.js';
+import { OpenCounts } from './open-counts.js';
+import { OutcomeWriter } from './outcome.js';
+import { Reconciler } from './reconciler.js';
+import { ExecutionService } from './service.js';
+import { ExecutionStore } from './store.js';
+import { Watchers } from './watchers.js';
+import { WorkflowCache } from './workflow-cache.js';
+
+/** Everything about executions of one server process. */
+export interface ExecutionEngine {
+  readonly service: ExecutionService;
+  readonly demand: DemandSet;
+  /** Starts the close feed and the reconciler; the first pass begins at once. */
+  startBackground(): Stoppable;
+  /** One reconciler pass, now. */
+  reconcile(signal?: AbortSignal): Promise<void>;
+  /** Answers everybody who waits, ends the watchers, writes what is known. Call after the background has stopped. */
+  close(): Promise<void>;
+}
+
+/** Puts the parts together; nothing runs yet. */
+export function createExecutionEngine(
+  services: Services & { temporal: TemporalPort; metrics: Registry },
+): ExecutionEngine {
+  const { db, temporal, settings, clock } = services;
+  const logger = services.logger.child({ area: 'executions' });
+  const metrics = executionMetrics(services.metrics);
+  const wakeups = new Wakeups();
+  const counts = new OpenCounts(
+    { open: settings.maxOpenExecutions, perDay: settings.maxExecutionsPerDay },
+    clock,
+  );
+  const outcome = new OutcomeWriter({ db, logger, metrics, counts, wakeups });
+  const watchers = new Watchers({ temporal, outcome, logger, metrics });
+  const shared = {
+    db,
+    temporal,
+    logger,
+    clock,
+    metrics,
+    outcome,
+    watchers,
+    counts,
+    demand: new DemandSet(clock),
+    workflowCache: new WorkflowCache(db),
+    starting: new Map<string, Promise<unknown>>(),
+  };
+  const reconciler = new Reconciler(shared);
+  const store = new ExecutionStore(db);
+  return {
+    service: new ExecutionService({ ...shared, store, wakeups, workflowsEnabled: settings.workflowsEnabled }),
+    demand: shared.demand,
+    startBackground: () => {
+      const needed = (): boolean => counts.total > watchers.size;
+      const feed = startCloseFeed({ db, temporal, outcome, logger, needed });
+      const passes = periodic(
+        'reconciler',
+        settings.reconcileIntervalMs,
+        (signal) => reconciler.pass(signal),
+        logger,
+      );
+      return { stop: async () => void (await Promise.all([feed.stop(), passes.stop()])) };
+    },
+    reconcile: (signal = new AbortController().signal) => reconciler.pass(signal),
+    close: async () => {
+      wakeups.close();
+      shared.demand.close();
+      await watchers.stop();
+      await outcome.settledAll();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import {
+  dataOf,
+  executionQuerySchema,
+  executionSchema,
+  executionsQuerySchema,
+  historySchema,
+  idSchema,
+  LIMITS,
+  listOf,
+  PegasusError,
+  runRequestSchema,
+} from '@pegasus-workflows/contracts';
+import { type OpenAPIHono } from '@hono/zod-openapi';
+import { z } from 'zod';
+import { type AppEnv } from '../infra/context.js';
+import { addRoute, data, list } from '../infra/http.js';
+import { type ExecutionService } from './service.js';
+
+const ofWorkflow = z.object({ id: idSchema });
+const ofExecution = z.object({ id: idSchema, eid: idSchema });
+const one = (description: string) => ({ description, schema: dataOf(executionSchema) });
+
+/** Mounts run, list, get, history, cancel and retry. */
+export function mountExecutions(app: OpenAPIHono<AppEnv>, service: ExecutionService): void {
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: '/api/v1/workflows/:id/run',
+      action: 'RunWorkflow',
+      summary:
+        'Start a run. `Idempotency-Key` makes a repeated request answer with the first one’s execution.',
+      request: {
+        params: ofWorkflow,
+        body: runRequestSchema,
+        maxBodyBytes: LIMITS.runInputBytes,
+        emptyBody: {},
+      },
+      responses: { 201: one('The execution, started.') },
+    },
+    async ({ params, body, principal, c }) =>
+      data(
+        c,
+        await service.run(principal, params.id, body, idempotencyKey(c.req.header('idempotency-key'))),
+        201,
+      ),
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/api/v1/workflows/:id/executions',
+      action: 'ReadWorkflow',
+      summary: 'Executions of a workflow, newest first.',
+      request: { params: ofWorkflow, query: executionsQuerySchema },
+      responses: { 200: { description: 'One page.', schema: listOf(executionSchema) } },
+    },
+    async ({ params, query, principal, c }) => list(c, await service.list(principal, params.id, query)),
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/api/v1/workflows/:id/executions/:eid',
+      action: 'ReadWorkflow',
+      summary: 'One execution; with `waitSeconds`, as soon as it has ended, at the latest after that long.',
+      request: { params: ofExecution, query: executionQuerySchema },
+      responses: { 200: one('The execution.') },
+    },
+    async ({ params, query, principal, c }) => {
+      const wait = { waitSeconds: query.waitSeconds, signal: c.req.raw.signal };
+      return data(c, await service.get(principal, params.id, params.eid, wait));
+    },
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/api/v1/workflows/:id/executions/:eid/history',
+      action: 'ReadWorkflow',
+      summary: 'The timeline of an execution’s newest run; empty when it never started.',
+      request: { params: ofExecution },
+      responses: { 200: { description: 'The events, in order.', schema: dataOf(historySchema) } },
+    },
+    async ({ params, principal, c }) =>
+      data(c, { events: await service.history(principal, params.id, params.eid) }),
+  );
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: '/api/v1/workflows/:id/executions/:eid/cancel',
+      action: 'CancelWorkflowExecution',
+      summary: 'Ask an open execution to cancel; its status follows when the run has ended.',
+      request: { params: ofExecution },
+      responses: { 202: one('The execution, asked to cancel.') },
+    },
+    async ({ params, principal, c }) => data(c, await service.cancel(principal, params.id, params.eid), 202),
+  );
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: '/api/v1/workflows/:id/executions/:eid/retry',
+      action: 'RetryWorkflowExecution',
+      summary: 'Start a new run with the input of one that FAILED, TIMED_OUT or was CANCELLED.',
+      request: { params: ofExecution },
+      responses: { 201: one('The new execution, started.') },
+    },
+    async ({ params, principal, c }) => {
+      const key = idempotencyKey(c.req.header('idempotency-key'));
+      return data(c, await service.retry(principal, params.id, params.eid, key), 201);
+    },
+  );
+}
+
+/** 1 to 255 printable ASCII characters, or absent. */
+function idempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined || /^[\x20-\x7e]{1,255}$/.test(header)) return header;
+  throw new PegasusError('VALIDATION_ERROR', 'Idempotency-Key: must be 1 to 255 printable ASCII characters.');
+}

@@ -1,0 +1,350 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  isTerminal,
+  PegasusError,
+  RETRYABLE_STATUSES,
+  temporalWorkflowId,
+  type Execution,
+  type ExecutionStatus,
+  type HistoryEvent,
+} from '@pegasus-workflows/contracts';
+import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { type TemporalPort } from '../infra/temporal.js';
+import { type Wakeups } from '../infra/wakeups.js';
+import { type DemandSet } from '../internal/demand.js';
+import { type ExecutionMetrics } from './metrics.js';
+import { type OpenCounts } from './open-counts.js';
+import { type OutcomeWriter } from './outcome.js';
+import { toExecution, type ExecutionRow } from './row.js';
+import { startRun } from './starter.js';
+import { type ExecutionStore } from './store.js';
+import { type Watchers } from './watchers.js';
+import { type RunnableWorkflow, type WorkflowCache } from './workflow-cache.js';
+
+/**
+ * Job: what a caller can do with executions.
+ *
+ * Boundary: every method acts for one tenant and sees nothing else. It never writes a status itself: the insert says
+ * QUEUED, everything after is the outcome writer's.
+ *
+ * Invariants
+ * 1. Nothing is stored unless every check passed.
+ * 2. An execution's row is committed before its run is asked of Temporal; a crash in between is the reconciler's.
+ * 3. A start whose outcome nobody knows ends as FAILED and 502, and never leaves a run behind (docs/adr/0003).
+ * 4. One idempotency key is one execution of the tenant, however many requests carry it, at once or later.
+ */
+export interface ServiceParts {
+  store: ExecutionStore;
+  temporal: TemporalPort;
+  logger: Logger;
+  clock: () => Date;
+  metrics: ExecutionMetrics;
+  outcome: OutcomeWriter;
+  watchers: Watchers;
+  wakeups: Wakeups;
+  counts: OpenCounts;
+  demand: DemandSet;
+  workflowCache: WorkflowCache;
+  starting: Map<string, Promise<unknown>>;
+  workflowsEnabled: boolean;
+}
+
+export interface Caller {
+  tenantId: string;
+  principalId: string;
+}
+
+/** With several servers on one database, another one's write is noticed by looking, this often. */
+const LOOK_AGAIN_MS = 1_000;
+
+export class ExecutionService {
+  readonly #parts: ServiceParts;
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts a run. Throws NOT_FOUND, WORKFLOW_MUST_FORK, WORKFLOWS_DISABLED, WORKFLOW_NOT_EXECUTABLE,
+   * DRY_RUN_UNSUPPORTED, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED, CONFLICT, and TEMPORAL_START_FAILED with the FAILED
+   * execution as its `data`.
+   */
+  async run(
+    caller: Caller,
+    workflowId: string,
+    request: { input?: Record<string, unknown> | null | undefined; mode?: 'live' | 'dry_run' | undefined },
+    idempotencyKey?: string,
+  ): Promise<Execution> {
+    const workflow = await this.#visible(caller, workflowId);
+    this.#refuseUnlessRunnable(caller, workflow);
+    if (request.mode === 'dry_run') {
+      throw new PegasusError(
+        'DRY_RUN_UNSUPPORTED',
+        'Dry runs are not supported yet; leave mode out, or send "live".',
+      );
+    }
+    return this.#create(caller, workflow, request.input ?? null, idempotencyKey);
+  }
+
+  /** Starts a new run with the input of an ended one. Throws EXECUTION_NOT_RETRYABLE, and all that `run` throws. */
+  async retry(caller: Caller, workflowId: string, id: string, idempotencyKey?: string): Promise<Execution> {
+    const workflow = await this.#visible(caller, workflowId);
+    const row = await this.#row(caller, workflowId, id);
+    if (!(RETRYABLE_STATUSES as readonly ExecutionStatus[]).includes(row.status)) {
+      const how =
+        row.status === 'COMPLETED' ? 'Run the workflow again instead.' : 'Cancel it first, or wait.';
+      const states = 'only a FAILED, TIMED_OUT or CANCELLED one can be retried';
+      throw new PegasusError('EXECUTION_NOT_RETRYABLE', `The execution is ${row.status}; ${states}. ${how}`);
+    }
+    this.#refuseUnlessRunnable(caller, workflow);
+    return this.#create(caller, workflow, row.input, idempotencyKey);
+  }
+
+  /** A page, newest first. Throws NOT_FOUND, and VALIDATION_ERROR for a cursor of elsewhere. */
+  async list(
+    caller: Caller,
+    workflowId: string,
+    page: { limit: number; before?: string | undefined },
+  ): Promise<Execution[]> {
+    await this.#visible(caller, workflowId);
+    await this.#parts.outcome.settledAll();
+    return (await this.#parts.store.list(caller.tenantId, workflowId, page)).map(toExecution);
+  }
+
+  /** One execution; with `waitSeconds`, as soon as it is terminal, at the latest after that long. */
+  async get(
+    caller: Caller,
+    workflowId: string,
+    id: string,
+    { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal } = {},
+  ): Promise<Execution> {
+    const { wakeups, watchers } = this.#parts;
+    const until = Date.now() + waitSeconds * 1_000;
+    let row = await this.#row(caller, workflowId, id);
+    while (!isTerminal(row.status) && Date.now() < until && !signal?.aborted && !wakeups.closed) {
+      // Waiting begins before the second look, so that a change in between is not missed.
+      const woken = new AbortController();
+      const aborts = signal ? AbortSignal.any([signal, woken.signal]) : woken.signal;
+      const wake = wakeups.next(id, Math.min(LOOK_AGAIN_MS, until - Date.now()), aborts);
+      const release = row.startedAt ? watchers.await(watchable(row)) : () => {};
+      try {
+        row = await this.#row(caller, workflowId, id);
+        if (!isTerminal(row.status)) {
+          await wake;
+          row = await this.#row(caller, workflowId, id);
+        }
+      } finally {
+        woken.abort();
+        release();
+      }
+    }
+    return toExecution(row);
+  }
+
+  /**
+   * The events of the newest run of an execution, in order; empty when it never started. A run that continued as new
+   * shows its present link, not the earlier ones.
+   */
+  async history(caller: Caller, workflowId: string, id: string): Promise<HistoryEvent[]> {
+    const row = await this.#row(caller, workflowId, id);
+    if (!row.startedAt) return [];
+    const events = await this.#parts.temporal.history(row.temporalWorkflowId).catch((error: unknown) => {
+      const sentence = 'Temporal cannot be asked for the history now; try again.';
+      throw new PegasusError('TEMPORAL_HISTORY_UNAVAILABLE', sentence, { cause: error });
+    });
+    if (events) return events;
+    throw new PegasusError('NOT_FOUND', 'Temporal no longer keeps the history of this execution.');
+  }
+
+  /** Asks for cancellation. Throws EXECUTION_NOT_CANCELLABLE when it is over, TEMPORAL_CANCEL_FAILED. */
+  async cancel(caller: Caller, workflowId: string, id: string): Promise<Execution> {
+    const { outcome, temporal, starting, clock } = this.#parts;
+    await this.#row(caller, workflowId, id);
+    await starting.get(id);
+    const row = await this.#row(caller, workflowId, id);
+    if (isTerminal(row.status)) throw notCancellable(row.status);
+    if (row.status === 'QUEUED') {
+      // Nobody here is starting it. If another server does, the reconciler ends the run that appears.
+      const end = { status: 'CANCELLED', errorMessage: null, at: clock(), onlyQueued: true } as const;
+      await outcome.ended(id, end);
+      const after = await this.#row(caller, workflowId, id);
+      return after.status === 'CANCELLED' ? toExecution(after) : this.cancel(caller, workflowId, id);
+    }
+    const asked = await temporal.cancel(row.temporalWorkflowId, `cancel-${id}`).catch((error: unknown) => {
+      const sentence = 'Temporal did not take the cancellation; try again.';
+      throw new PegasusError('TEMPORAL_CANCEL_FAILED', sentence, { cause: error });
+    });
+    this.#parts.watchers.watch(watchable(row));
+    if (asked === 'requested') return toExecution(row);
+    if (asked === 'unknown') {
+      throw new PegasusError(
+        'TEMPORAL_CANCEL_FAILED',
+        'Temporal does not know the run of this execution; try again.',
+      );
+    }
+    // Closed in Temporal, its row a moment behind.
+    await this.#parts.wakeups.next(id, LOOK_AGAIN_MS);
+    throw notCancellable((await this.#row(caller, workflowId, id)).status);
+  }
+
+  async #create(
+    caller: Caller,
+    workflow: RunnableWorkflow,
+    input: Record<string, unknown> | null,
+    idempotencyKey: string | undefined,
+  ): Promise<Execution> {
+    const { store, counts, starting, demand } = this.#parts;
+    const { tenantId } = caller;
+    if (idempotencyKey !== undefined) {
+      const present = await store.byIdempotencyKey(tenantId, idempotencyKey);
+      if (present) return this.#replay(caller, present, workflow.id, input);
+    }
+    if (!counts.knowsToday(tenantId))
+      counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
+    const place = counts.take(tenantId);
+    const id = randomUUID();
+    demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
+    let settle = (): void => {};
+    starting.set(id, new Promise<void>((resolve) => (settle = resolve)));
+    try {
+      const { row, isNew } = await store
+        .insert({
+          id,
+          tenantId,
+          workflowId: workflow.id,
+          input,
+          temporalWorkflowId: temporalWorkflowId(tenantId, workflow.name, id),
+          triggeredByUserId: caller.principalId,
+          idempotencyKey: idempotencyKey ?? null,
+        })
+        .catch((error: unknown) => {
+          place.giveBack();
+          throw error;
+        });
+      if (!isNew) {
+        place.giveBack();
+        return await this.#replay(caller, row, workflow.id, input);
+      }
+      place.keep();
+      failpoint('run.after-insert');
+      return await this.#start(caller, row, workflow);
+    } finally {
+      starting.delete(id);
+      settle();
+    }
+  }
+
+  /** Invariants 2 and 3. The answer does not wait for the row's RUNNING: whoever reads it here finds it written. */
+  async #start(caller: Caller, row: ExecutionRow, workflow: RunnableWorkflow): Promise<Execution> {
+    const { outcome, watchers, clock, logger } = this.#parts;
+    const result = await startRun(this.#parts, { executionId: row.id, workflow, input: row.input });
+    failpoint('run.after-start');
+    const now = clock();
+    if (result.kind === 'started') {
+      const running = {
+        ...row,
+        status: 'RUNNING' as const,
+        temporalRunId: result.runId,
+        startedAt: now,
+        updatedAt: now,
+      };
+      outcome
+        .started(row.id, { runId: result.runId, startedAt: now })
+        .then(() => failpoint('run.after-update'))
+        .catch((error: unknown) => logger.error({ err: error }, 'after a run was started'));
+      watchers.watch(watchable(running));
+      return toExecution(running);
+    }
+    const written = await outcome.ended(row.id, {
+      status: 'FAILED',
+      errorMessage: result.message,
+      at: now,
+      onlyQueued: true,
+    });
+    if (written === 'failed') {
+      throw new PegasusError(
+        'INTERNAL_ERROR',
+        'The run was not started, and its row could not say so; it is mended soon.',
+      );
+    }
+    const after = await this.#row(caller, row.workflowId, row.id);
+    if (after.status !== 'FAILED') return toExecution(after);
+    throw startFailed(after);
+  }
+
+  /** Invariant 4: the first request's answer, whatever has become of the execution. */
+  async #replay(
+    caller: Caller,
+    present: ExecutionRow,
+    workflowId: string,
+    input: Record<string, unknown> | null,
+  ): Promise<Execution> {
+    if (present.workflowId !== workflowId || !isDeepStrictEqual(present.input, input)) {
+      throw new PegasusError(
+        'CONFLICT',
+        'This Idempotency-Key was used for another workflow or another input; use a new key for a new run.',
+      );
+    }
+    await this.#parts.starting.get(present.id);
+    const row = await this.#row(caller, workflowId, present.id);
+    if (row.status === 'FAILED' && !row.startedAt) throw startFailed(row);
+    return toExecution(row);
+  }
+
+  async #visible(caller: Caller, workflowId: string): Promise<RunnableWorkflow> {
+    const workflow = await this.#parts.workflowCache.get(caller.tenantId, workflowId);
+    if (workflow) return workflow;
+    throw new PegasusError('NOT_FOUND', 'There is no workflow with this id.');
+  }
+
+  #refuseUnlessRunnable(caller: Caller, workflow: RunnableWorkflow): void {
+    if (workflow.tenantId !== caller.tenantId) {
+      throw new PegasusError(
+        'WORKFLOW_MUST_FORK',
+        'This workflow is shared by the platform; fork it into your tenant, then run the fork.',
+      );
+    }
+    if (!this.#parts.workflowsEnabled) {
+      throw new PegasusError(
+        'WORKFLOWS_DISABLED',
+        'The operator has switched the running of workflows off; try later.',
+      );
+    }
+    if (!workflow.executable) {
+      throw new PegasusError(
+        'WORKFLOW_NOT_EXECUTABLE',
+        'The runner has no runtime for this artifact; publish it as a TypeScript workflow.',
+      );
+    }
+  }
+
+  /** The row as everything this process knows has it. Throws NOT_FOUND. */
+  async #row(caller: Caller, workflowId: string, id: string): Promise<ExecutionRow> {
+    await this.#parts.outcome.settled(id);
+    const row = await this.#parts.store.get(caller.tenantId, workflowId, id);
+    if (row) return row;
+    throw new PegasusError('NOT_FOUND', 'There is no execution with this id in this workflow.');
+  }
+}
+
+function watchable(row: ExecutionRow) {
+  return {
+    executionId: row.id,
+    temporalWorkflowId: row.temporalWorkflowId,
+    runId: row.temporalRunId,
+    startedAt: row.startedAt,
+  };
+}
+
+function notCancellable(status: ExecutionStatus): PegasusError {
+  return new PegasusError(
+    'EXECUTION_NOT_CANCELLABLE',
+    `The execution is ${status}; only an open one can be cancelled.`,
+  );
+}
+
+function startFailed(row: ExecutionRow): PegasusError {
+  const sentence = row.errorMessage ?? 'Temporal did not start the run.';
+  return new PegasusError('TEMPORAL_START_FAILED', sentence, { data: toExecution(row) });
+}

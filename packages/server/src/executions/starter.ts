@@ -1,0 +1,69 @@
+import { artifactTaskQueue, temporalWorkflowId, type ManualInput } from '@pegasus-workflows/contracts';
+import { type Logger } from '@pegasus-workflows/kit';
+import { oneLine } from '../infra/failure-text.js';
+import { TEMPORAL_DEADLINES, TemporalError, type TemporalPort } from '../infra/temporal.js';
+import { type ExecutionMetrics } from './metrics.js';
+import { type RunnableWorkflow } from './workflow-cache.js';
+
+export interface RunToStart {
+  executionId: string;
+  workflow: RunnableWorkflow;
+  input: Record<string, unknown> | null;
+}
+
+/**
+ * `started`: the run is there. `refused`: Temporal said no, nothing runs. `unknown`: nobody can say; whoever gives the
+ * execution up leaves a run that should appear nevertheless to the reconciler (docs/adr/0003).
+ */
+export type StartResult =
+  | { kind: 'started'; runId: string }
+  | { kind: 'refused'; message: string }
+  | { kind: 'unknown'; message: string };
+
+/** Starts an execution's run in Temporal; repeating it is harmless. Never rejects. */
+export async function startRun(
+  { temporal, logger, metrics }: { temporal: TemporalPort; logger: Logger; metrics: ExecutionMetrics },
+  run: RunToStart,
+): Promise<StartResult> {
+  const result = await tryStart(temporal, run);
+  metrics.starts.inc({ result: result.kind });
+  if (result.kind !== 'started') {
+    logger.warn(
+      { executionId: run.executionId, result: result.kind, reason: result.message },
+      'a run was not started',
+    );
+  }
+  return result;
+}
+
+async function tryStart(
+  temporal: TemporalPort,
+  { executionId, workflow, input }: RunToStart,
+): Promise<StartResult> {
+  const workflowId = temporalWorkflowId(workflow.tenantId, workflow.name, executionId);
+  const argument: ManualInput = { executionId, input };
+  try {
+    const { runId } = await temporal.start({
+      workflowId,
+      requestId: executionId,
+      workflowType: workflow.workflowType ?? '',
+      taskQueue: artifactTaskQueue(workflow.tenantId, workflow.artifactSha256),
+      executionTimeoutSeconds: workflow.timeoutSeconds ?? undefined,
+      argument,
+    });
+    return { kind: 'started', runId };
+  } catch (error) {
+    const reason = oneLine(error instanceof Error ? error.message : String(error), 500);
+    if (error instanceof TemporalError && error.certainty === 'refused') {
+      return { kind: 'refused', message: `Temporal refused the start: ${reason}` };
+    }
+    const found = await temporal
+      .describe(workflowId, { deadlineMs: TEMPORAL_DEADLINES.startCheck })
+      .catch(() => undefined);
+    if (found) return { kind: 'started', runId: found.runId };
+    return {
+      kind: 'unknown',
+      message: `Temporal did not confirm the start: ${reason}. A run that should appear nevertheless is ended.`,
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { PegasusError } from '@pegasus-workflows/contracts';
+import { and, count, desc, eq, gte, or, lt } from 'drizzle-orm';
+import { type Database } from '../infra/database.js';
+import { executions } from '../infra/schema.js';
+import { type ExecutionRow } from './row.js';
+
+/** What a new execution's row begins with; the rest follows from the database's defaults. */
+export type NewExecution = Pick<
+  ExecutionRow,
+  'id' | 'tenantId' | 'workflowId' | 'input' | 'temporalWorkflowId' | 'triggeredByUserId' | 'idempotencyKey'
+>;
+
+/** The statements of the API on executions; each call is one transaction confined to the caller's tenant. */
+export class ExecutionStore {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Inserts a QUEUED row; when the tenant's idempotency key is taken, answers with the row that has it. */
+  insert(row: NewExecution): Promise<{ row: ExecutionRow; isNew: boolean }> {
+    return this.#db.tenant(row.tenantId, async (tx) => {
+      const [inserted] = await tx
+        .insert(executions)
+        .values({ ...row, status: 'QUEUED', triggerSource: 'USER' })
+        .onConflictDoNothing()
+        .returning();
+      if (inserted) return { row: inserted, isNew: true };
+      const [present] = await tx
+        .select()
+        .from(executions)
+        .where(eq(executions.idempotencyKey, row.idempotencyKey ?? ''));
+      if (!present) throw new PegasusError('CONFLICT', 'this Idempotency-Key is in use; repeat the request');
+      return { row: present, isNew: false };
+    });
+  }
+
+  async byIdempotencyKey(tenantId: string, key: string): Promise<ExecutionRow | undefined> {
+    const [row] = await this.#db.tenant(tenantId, (tx) =>
+      tx
+        .select()
+        .from(executions)
+        .where(and(eq(executions.tenantId, tenantId), eq(executions.idempotencyKey, key))),
+    );
+    return row;
+  }
+
+  async get(tenantId: string, workflowId: string, id: string): Promise<ExecutionRow | undefined> {
+    const [row] = await this.#db.tenant(tenantId, (tx) =>
+      tx
+        .select()
+        .from(executions)
+        .where(
+          and(
+            eq(executions.id, id),
+            eq(executions.tenantId, tenantId),
+            eq(executions.workflowId, workflowId),
+          ),
+        ),
+    );
+    return row;
+  }
+
+  /**
+   * A page, newest first; rows of one instant are ordered by id, so pages neither repeat nor skip a row.
+   * Throws VALIDATION_ERROR when `before` is not an execution of this workflow and tenant.
+   */
+  list(
+    tenantId: string,
+    workflowId: string,
+    { limit, before }: { limit: number; before?: string | undefined },
+  ): Promise<ExecutionRow[]> {
+    return this.#db.tenant(tenantId, async (tx) => {
+      const ofWorkflow = and(eq(executions.tenantId, tenantId), eq(executions.workflowId, workflowId));
+      const [cursor] = before
+        ? await tx
+            .select({ createdAt: executions.createdAt, id: executions.id })
+            .from(executions)
+            .where(and(ofWorkflow, eq(executions.id, before)))
+        : [];
+      if (before && !cursor) {
+        throw new PegasusError(
+          'VALIDATION_ERROR',
+          'before: is not an execution of this workflow; give the id of the last row of the previous page.',
+        );
+      }
+      const older = cursor
+        ? or(
+            lt(executions.createdAt, cursor.createdAt),
+            and(eq(executions.createdAt, cursor.createdAt), lt(executions.id, cursor.id)),
+          )
+        : undefined;
+      return tx
+        .select()
+        .from(executions)
+        .where(and(ofWorkflow, older))
+        .orderBy(desc(executions.createdAt), desc(executions.id))
+        .limit(limit);
+    });
+  }
+
+  /** How many executions the tenant has started since an instant. */
+  async countSince(tenantId: string, since: Date): Promise<number> {
+    const [row] = await this.#db.tenant(tenantId, (tx) =>
+      tx
+        .select({ n: count() })
+        .from(executions)
+        .where(and(eq(executions.tenantId, tenantId), gte(executions.createdAt, since))),
+    );
+    return row?.n ?? 0;
+  }
+}

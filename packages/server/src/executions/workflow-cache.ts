@@ -1,0 +1,68 @@
+import { eq, sql } from 'drizzle-orm';
+import { type Database } from '../infra/database.js';
+import { workflows } from '../infra/schema.js';
+
+/** What starting a run needs to know of its workflow version. */
+export interface RunnableWorkflow {
+  id: string;
+  tenantId: string;
+  name: string;
+  version: string;
+  visibility: 'GLOBAL' | 'TENANT';
+  executable: boolean;
+  workflowType: string | null;
+  /** Of the whole run; no limit when null. */
+  timeoutSeconds: number | null;
+  artifactSha256: string;
+  artifactSizeBytes: number;
+}
+
+const CAPACITY = 2_000;
+
+const COLUMNS = {
+  id: workflows.id,
+  tenantId: workflows.tenantId,
+  name: workflows.name,
+  version: workflows.version,
+  visibility: workflows.visibility,
+  executable: workflows.executable,
+  workflowType: workflows.workflowType,
+  // Not the whole manifest, which holds the diagram.
+  timeoutSeconds: sql<number | null>`(${workflows.manifest} ->> 'timeoutSeconds')::int`,
+  artifactSha256: workflows.artifactSha256,
+  artifactSizeBytes: workflows.artifactSizeBytes,
+};
+
+/**
+ * Job: spares a statement per run by remembering published versions, which never change.
+ *
+ * Boundary: ids in, versions out, visible to the asking tenant or nothing. The newest {@link CAPACITY} are kept.
+ *
+ * Invariants
+ * 1. A version is answered only to its own tenant, or to anyone when GLOBAL, whether it was remembered or not.
+ * 2. Only what exists is remembered: a version published later is found at once.
+ */
+export class WorkflowCache {
+  readonly #db: Database;
+  readonly #known = new Map<string, RunnableWorkflow>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** The version as the tenant may see it; `undefined` when it does not exist or is another tenant's. */
+  async get(tenantId: string, workflowId: string): Promise<RunnableWorkflow | undefined> {
+    const known = this.#known.get(workflowId) ?? (await this.#load(tenantId, workflowId));
+    return known && (known.visibility === 'GLOBAL' || known.tenantId === tenantId) ? known : undefined;
+  }
+
+  async #load(tenantId: string, workflowId: string): Promise<RunnableWorkflow | undefined> {
+    const [workflow] = await this.#db.tenant(tenantId, (tx) =>
+      tx.select(COLUMNS).from(workflows).where(eq(workflows.id, workflowId)),
+    );
+    if (!workflow) return undefined;
+    this.#known.set(workflowId, workflow);
+    if (this.#known.size > CAPACITY) this.#known.delete(this.#known.keys().next().value!);
+    return workflow;
+  }
+}

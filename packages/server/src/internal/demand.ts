@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-workflows/contracts';
+import { Wakeups } from '../infra/wakeups.js';
+
+/**
+ * Job: the set of artifacts that need a worker now: those with an open run, and those just published.
+ *
+ * Boundary: memory of this process, made anew at start from the rows and by every reconciler pass from the rows and
+ * Temporal's visibility (child and abandoned runs). With several servers, another one's start shows within one pass.
+ *
+ * Invariants
+ * 1. An artifact is in the set before its run is asked of Temporal, and as long as a run of it is known to be open.
+ * 2. Only a pass removes an artifact, and never one that came in after the pass began to look. So a series of short
+ *    runs does not flicker.
+ * 3. The cursor changes when and only when the answer does, and no cursor of another process is ever taken for one of
+ *    this one.
+ */
+export const PREWARM_MS = 120_000;
+
+export interface ArtifactInDemand {
+  tenantId: string;
+  artifactSha256: string;
+  artifactSizeBytes: number;
+  workflowName: string;
+  workflowVersion: string;
+}
+
+interface Entry {
+  artifact: ArtifactInDemand;
+  open: boolean;
+  prewarmUntil: number;
+  /** The tick at which a run of it was last started here. */
+  touched: number;
+}
+
+const KEY = 'demand';
+
+export class DemandSet {
+  readonly #clock: () => Date;
+  readonly #entries = new Map<string, Entry>();
+  readonly #wakeups = new Wakeups();
+  readonly #epoch = randomUUID();
+  #version = 0;
+  #tick = 0;
+
+  constructor(clock: () => Date) {
+    this.#clock = clock;
+  }
+
+  /** A run of it is about to start. */
+  open(artifact: ArtifactInDemand): void {
+    const { entry, isNew } = this.#entry(artifact);
+    entry.touched = ++this.#tick;
+    if (entry.open && !isNew) return;
+    entry.open = true;
+    this.#changed();
+  }
+
+  /** It was just published: a worker for the next {@link PREWARM_MS} spares the first run its cold start. */
+  prewarm(artifact: ArtifactInDemand): void {
+    const { entry, isNew } = this.#entry(artifact);
+    entry.prewarmUntil = this.#clock().getTime() + PREWARM_MS;
+    if (isNew) this.#changed();
+  }
+
+  /** Call before looking at rows and visibility; hand the answer to {@link DemandSet.endPass}. */
+  beginPass(): number {
+    return this.#tick;
+  }
+
+  /** Makes the set what a pass found, except for what was started since it began (invariant 2). */
+  endPass(begunAt: number, found: readonly ArtifactInDemand[]): void {
+    const now = this.#clock().getTime();
+    const stillOpen = new Set(found.map(queueOf));
+    let changed = false;
+    for (const artifact of found) {
+      const { entry } = this.#entry(artifact);
+      changed ||= !entry.open;
+      entry.open = true;
+    }
+    for (const [queue, entry] of this.#entries) {
+      if (stillOpen.has(queue) || entry.touched > begunAt) continue;
+      changed ||= entry.open;
+      entry.open = false;
+      if (entry.prewarmUntil > now) continue;
+      this.#entries.delete(queue);
+      changed = true;
+    }
+    if (changed) this.#changed();
+  }
+
+  /** All artifacts in demand now. */
+  snapshot(): Demand {
+    const artifacts = [...this.#entries].map(([taskQueue, { artifact, open }]): DemandedArtifact => ({
+      tenantId: artifact.tenantId,
+      taskQueue,
+      artifactSha256: artifact.artifactSha256,
+      artifactSizeBytes: artifact.artifactSizeBytes,
+      workflowName: artifact.workflowName,
+      workflowVersion: artifact.workflowVersion,
+      reason: open ? 'open' : 'prewarm',
+    }));
+    return { cursor: `${this.#epoch}.${this.#version}`, artifacts };
+  }
+
+  /** Answers at once when `cursor` is not the present one, else at the next change or after `timeoutMs`. */
+  async next(cursor: string | undefined, timeoutMs: number, signal?: AbortSignal): Promise<Demand> {
+    if (cursor === this.snapshot().cursor) await this.#wakeups.next(KEY, timeoutMs, signal);
+    return this.snapshot();
+  }
+
+  /** Answers everybody who waits. */
+  close(): void {
+    this.#wakeups.close();
+  }
+
+  #entry(artifact: ArtifactInDemand): { entry: Entry; isNew: boolean } {
+    const queue = queueOf(artifact);
+    const present = this.#entries.get(queue);
+    if (present) return { entry: present, isNew: false };
+    const entry = { artifact, open: false, prewarmUntil: 0, touched: 0 };
+    this.#entries.set(queue, entry);
+    return { entry, isNew: true };
+  }
+
+  #changed(): void {
+    this.#version++;
+    this.#wakeups.wake(KEY);
+  }
+}
+
+function queueOf(artifact: ArtifactInDemand): string {
+  return artifactTaskQueue(artifact.tenantId, artifact.artifactSha256);
+}

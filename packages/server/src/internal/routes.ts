@@ -1,0 +1,85 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { demandSchema, idSchema, PegasusError, RUNNER_API_PREFIX } from '@pegasus-workflows/contracts';
+import { type OpenAPIHono } from '@hono/zod-openapi';
+import { and, eq } from 'drizzle-orm';
+import { type MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import { type AppEnv, type Services } from '../infra/context.js';
+import { addRoute } from '../infra/http.js';
+import { workflows } from '../infra/schema.js';
+import { type DemandSet } from './demand.js';
+
+/** Longest wait of a demand poll. */
+const WAIT_SECONDS_MAX = 55;
+
+const demandQuery = z.strictObject({
+  cursor: z.string().max(200).optional(),
+  waitSeconds: z.coerce.number().int().min(0).max(WAIT_SECONDS_MAX).default(0),
+});
+const artifactParams = z.object({
+  tenantId: idSchema,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
+});
+
+/** Lets only the runner in: no key of a tenant opens `/internal/v1`. Compares digests, so time tells nothing. */
+export function requireRunner(runnerToken: string): MiddlewareHandler<AppEnv> {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const expected = digest(`Bearer ${runnerToken}`);
+  return async (c, next) => {
+    if (!timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) {
+      throw new PegasusError(
+        'UNAUTHENTICATED',
+        'This is the runner’s API; send the runner token as a bearer token.',
+      );
+    }
+    await next();
+  };
+}
+
+/** Mounts the runner's API (`contracts/runner.ts`). */
+export function mountInternal(
+  app: OpenAPIHono<AppEnv>,
+  { db, artifacts, settings }: Pick<Services, 'db' | 'artifacts' | 'settings'>,
+  demand: DemandSet,
+): void {
+  app.use(`${RUNNER_API_PREFIX}/*`, requireRunner(settings.runnerToken));
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: `${RUNNER_API_PREFIX}/demand`,
+      action: 'runner',
+      summary: 'The artifacts that need a worker; waits for a change when `cursor` is the present one.',
+      request: { query: demandQuery },
+      responses: { 200: { description: 'All artifacts in demand now.', schema: demandSchema } },
+    },
+    async ({ query, c }) =>
+      c.json(await demand.next(query.cursor, query.waitSeconds * 1_000, c.req.raw.signal)),
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: `${RUNNER_API_PREFIX}/artifacts/:tenantId/:sha256`,
+      action: 'runner',
+      summary: 'An artifact’s zip.',
+      request: { params: artifactParams },
+      responses: { 200: { description: 'The zip.', contentType: 'application/zip' } },
+    },
+    async ({ params: { tenantId, sha256 }, c }) => {
+      const [workflow] = await db.tenant(tenantId, (tx) =>
+        tx
+          .select({ id: workflows.id })
+          .from(workflows)
+          .where(and(eq(workflows.tenantId, tenantId), eq(workflows.artifactSha256, sha256)))
+          .limit(1),
+      );
+      const stored = workflow && (await artifacts.read(sha256));
+      if (!stored) throw new PegasusError('NOT_FOUND', 'This tenant has no artifact with this SHA-256.');
+      return c.body(stored.stream, 200, {
+        'Content-Type': 'application/zip',
+        'Content-Length': String(stored.sizeBytes),
+      });
+    },
+  );
+}
