@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOnPath } from '../process/find-on-path.js';
 import { run } from '../process/run.js';
-import { TEMPORAL_CLI_VERSION, TEMPORAL_GO_LDFLAGS, TEMPORAL_GO_PACKAGE } from './version.js';
+import {
+  TEMPORAL_CLI_VERSION,
+  TEMPORAL_GO_LDFLAGS,
+  TEMPORAL_GO_PACKAGE,
+  TEMPORAL_GO_PACKAGES,
+} from './version.js';
 
 export type BuildResult =
   | { ok: true; path: string }
@@ -82,7 +87,7 @@ export const goInstallBuilder: TemporalBuilder = {
         report(
           packages === 0
             ? `fetching Temporal's sources: ${line.replace('go: downloading ', '')}`
-            : `building Temporal: ${packages} packages compiled`,
+            : `building Temporal: ${packages} of about ${TEMPORAL_GO_PACKAGES} packages compiled`,
         );
       },
     });

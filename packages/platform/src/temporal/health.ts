@@ -5,14 +5,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 const POLL_MS = 50;
 const ATTEMPT_MS = 5_000;
 
+/** gRPC statuses that waiting does not change on a running cluster: what is missing or refused stays so. */
+const FINAL_FAILURE = /^\d+ (NOT_FOUND|UNAUTHENTICATED|PERMISSION_DENIED|INVALID_ARGUMENT):/;
+
+export interface WaitForTemporalOptions {
+  timeoutMs: number;
+  /** Default: the one of the settings. */
+  namespaces?: string[];
+  /** The cluster is there or not: a missing namespace or a refused credential is final. Default false. */
+  failFast?: boolean;
+  signal?: AbortSignal;
+}
+
 /**
  * Resolves when a Temporal frontend answers and every given namespace is there.
- * @param namespaces default: the one of the settings.
  * @throws Error naming the address and the last failure, after `timeoutMs` or when aborted.
  */
 export async function waitForTemporal(
   settings: TemporalSettings,
-  options: { timeoutMs: number; namespaces?: string[]; signal?: AbortSignal },
+  options: WaitForTemporalOptions,
 ): Promise<void> {
   const deadline = performance.now() + options.timeoutMs;
   const namespaces = options.namespaces ?? [settings.namespace];
@@ -20,11 +31,12 @@ export async function waitForTemporal(
     const failure = await probeTemporal(settings, namespaces);
     if (failure === undefined) return;
     options.signal?.throwIfAborted();
-    if (performance.now() >= deadline) {
+    if (options.failFast && FINAL_FAILURE.test(failure))
+      throw new Error(`Temporal at ${settings.address} is not usable: ${failure}`);
+    if (performance.now() >= deadline)
       throw new Error(
         `Temporal at ${settings.address} did not answer within ${options.timeoutMs / 1000} s: ${failure}`,
       );
-    }
     await delay(POLL_MS);
   }
 }

@@ -1,0 +1,103 @@
+import { type ChildProcess } from 'node:child_process';
+import { type DataLayout } from './data/layout.js';
+import { Child, type ChildEvent } from './process/child.js';
+import { baseEnvironment } from './process/environment.js';
+
+export interface ChildSettings {
+  /** Main file, run by this process's own Node. */
+  main: string;
+  layout: DataLayout;
+  /** The platform's environment, of which a child sees only what is named here and in `environment.ts`. */
+  env: NodeJS.ProcessEnv;
+  /** What the caller adds for all children: over the platform's own settings, under how Temporal is reached. */
+  given: Record<string, string>;
+  /** How to reach Temporal, asked at every start. */
+  temporalEnv(): Record<string, string>;
+  /** What the caller adds for this child alone; it wins over everything. */
+  givenToThis: Record<string, string>;
+  url: string;
+  host: string;
+  port: number;
+  onEvent(event: ChildEvent): void;
+}
+
+const START_TIMEOUT_MS = 90_000;
+/** More than the children give themselves, so that one that drains is not killed halfway. */
+const STOP_GRACE_MS = 20_000;
+
+/** Operator's settings that are handed on as they are. */
+const SERVER_SETTINGS = [
+  'DATABASE_URL',
+  'PEGASUS_PUBLIC_URL',
+  'PEGASUS_RECONCILE_INTERVAL_MS',
+  'PEGASUS_WORKFLOWS_ENABLED',
+  'PEGASUS_MAX_OPEN_EXECUTIONS',
+  'PEGASUS_MAX_EXECUTIONS_PER_DAY',
+];
+const SUPERVISOR_SETTINGS = ['PEGASUS_RUNNER_IDLE_SECONDS', 'PEGASUS_RUNNER_MEMORY_MB'];
+
+/** The HTTP server, on PGlite in the data directory unless `DATABASE_URL` is set. */
+export function serverChild(settings: ChildSettings): Child {
+  const { layout, env } = settings;
+  return nodeChild('server', settings, {
+    ...pick(env, SERVER_SETTINGS),
+    PEGASUS_HOST: settings.host,
+    PEGASUS_PORT: String(settings.port),
+    PEGASUS_PUBLIC_URL: env['PEGASUS_PUBLIC_URL'] ?? settings.url,
+    PEGASUS_PGLITE_DIR: env['DATABASE_URL'] ? undefined : layout.database,
+    PEGASUS_ARTIFACTS_DIR: layout.artifacts,
+    PEGASUS_URL_SIGNING_KEY_FILE: layout.secrets.urlSigningKey,
+    PEGASUS_RUNNER_TOKEN_FILE: layout.secrets.runnerToken,
+    PEGASUS_BOOTSTRAP_FILE: layout.secrets.bootstrap,
+  });
+}
+
+/** The supervisor of the tenant workers. */
+export function supervisorChild(settings: ChildSettings): Child {
+  return nodeChild('supervisor', settings, {
+    ...pick(settings.env, SUPERVISOR_SETTINGS),
+    PEGASUS_SERVER_URL: settings.url,
+    PEGASUS_RUNNER_DIR: settings.layout.runner,
+    PEGASUS_RUNNER_TOKEN_FILE: settings.layout.secrets.runnerToken,
+  });
+}
+
+function nodeChild(
+  name: 'server' | 'supervisor',
+  settings: ChildSettings,
+  own: Record<string, string | undefined>,
+): Child {
+  const { layout, main, env, given, givenToThis } = settings;
+  return new Child({
+    name: `the ${name}`,
+    command: async () => ({
+      file: process.execPath,
+      args: ['--enable-source-maps', main],
+      env: baseEnvironment({ ...own, ...given, ...settings.temporalEnv(), ...givenToThis }, env),
+      ipc: true,
+    }),
+    ready: readyMessage,
+    logFile: layout.logs[name],
+    pidFile: layout.pids[name],
+    startTimeoutMs: START_TIMEOUT_MS,
+    stopGraceMs: STOP_GRACE_MS,
+    onEvent: (event) => settings.onEvent(event),
+  });
+}
+
+function pick(env: NodeJS.ProcessEnv, names: string[]): Record<string, string | undefined> {
+  return Object.fromEntries(names.map((name) => [name, env[name]]));
+}
+
+/** Resolves with the first `{type: 'ready'}` a child sends. */
+function readyMessage(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const onMessage = (message: unknown): void => {
+      if (typeof message !== 'object' || message === null || !('type' in message)) return;
+      if (message.type !== 'ready') return;
+      child.off('message', onMessage);
+      resolve();
+    };
+    child.on('message', onMessage);
+  });
+}

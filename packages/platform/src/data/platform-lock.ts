@@ -1,0 +1,89 @@
+/**
+ * Job: one platform per data directory.
+ *
+ * Boundary: `platform.lock`, which says who holds it, and a gate beside it that is held for milliseconds while the
+ * lock is looked at and taken. The process that holds the lock touches it now and then.
+ *
+ * Invariants
+ * 1. Two live platforms never hold one data directory, also when both find the lock of a dead one at the same moment.
+ * 2. The lock of a process that was killed on this host is taken over at once; one of another host (a shared volume,
+ *    another container) once it has not been touched for 30 s.
+ * 3. Whoever is refused is told which process holds it.
+ */
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { lock } from 'proper-lockfile';
+import { z } from 'zod';
+import { PegasusError } from '@pegasus-workflows/contracts';
+import { identityOf, isRunning } from '../process/identity.js';
+import { writeFileAtomic } from './files.js';
+
+const TOUCH_MS = 5_000;
+const FOREIGN_STALE_MS = 30_000;
+const GATE_STALE_MS = 5_000;
+
+const ownerSchema = z.object({
+  pid: z.int().positive(),
+  startedAt: z.string(),
+  host: z.string(),
+  since: z.string(),
+});
+type Owner = z.infer<typeof ownerSchema>;
+
+/** Takes the lock and returns its release. @throws PegasusError CONFLICT when a live platform holds it. */
+export async function acquirePlatformLock(path: string): Promise<() => Promise<void>> {
+  await withGate(path, async () => {
+    const owner = await readOwner(path);
+    if (owner && (await isAlive(owner, path))) throw refusal(owner, path);
+    const me = await identityOf(process.pid);
+    if (!me) throw new Error('cannot read the start time of this process');
+    const mine: Owner = { ...me, host: hostname(), since: new Date().toISOString() };
+    await writeFileAtomic(path, `${JSON.stringify(mine)}\n`, 0o600);
+  });
+  const touch = setInterval(() => {
+    const now = new Date();
+    // A directory that was removed under a running platform is not the lock's to report.
+    utimes(path, now, now).catch(() => undefined);
+  }, TOUCH_MS).unref();
+  return async () => {
+    clearInterval(touch);
+    await rm(path, { force: true });
+  };
+}
+
+async function withGate(path: string, body: () => Promise<void>): Promise<void> {
+  const open = await lock(path, {
+    realpath: false,
+    lockfilePath: `${path}.gate`,
+    stale: GATE_STALE_MS,
+    retries: { retries: 60, minTimeout: 50, maxTimeout: 200 },
+  });
+  try {
+    await body();
+  } finally {
+    await open();
+  }
+}
+
+async function readOwner(path: string): Promise<Owner | undefined> {
+  try {
+    return ownerSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+async function isAlive(owner: Owner, path: string): Promise<boolean> {
+  if (owner.host === hostname()) return isRunning(owner);
+  return Date.now() - (await stat(path)).mtimeMs < FOREIGN_STALE_MS;
+}
+
+function refusal(owner: Owner, path: string): PegasusError {
+  const where = owner.host === hostname() ? '' : ` on ${owner.host}`;
+  return new PegasusError(
+    'CONFLICT',
+    `the data directory ${dirname(path)} is in use by another platform: process ${owner.pid}${where}, since ${owner.since}`,
+    { hint: 'stop that one, or start this one with another --data-dir' },
+  );
+}
