@@ -1,0 +1,178 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { ACTIONS, artifactTaskQueue, type ErrorBody, type Execution } from '@pegasus-workflows/contracts';
+import { createLogger, type TemporalSettings } from '@pegasus-workflows/kit';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { Registry } from 'prom-client';
+import { createExecutionEngine } from '../../packages/server/src/executions/engine.js';
+import { mountExecutions } from '../../packages/server/src/executions/routes.js';
+import { type ArtifactStore } from '../../packages/server/src/infra/artifacts.js';
+import { type AppEnv } from '../../packages/server/src/infra/context.js';
+import { openDatabase } from '../../packages/server/src/infra/database.js';
+import { installErrorHandlers } from '../../packages/server/src/infra/http-errors.js';
+import { executions, tenants, workflows } from '../../packages/server/src/infra/schema.js';
+import { parseServerSettings } from '../../packages/server/src/infra/settings.js';
+import { connectTemporal } from '../../packages/server/src/infra/temporal-client.js';
+import { type TemporalPort } from '../../packages/server/src/infra/temporal.js';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+const WORKFLOWS = fileURLToPath(new URL('./fixtures/workflows.ts', import.meta.url));
+
+export interface Reply {
+  status: number;
+  body: { data: Execution } & ErrorBody;
+}
+
+export interface HarnessOptions {
+  /** Stands between the engine and Temporal, to make it fail on purpose. */
+  wrap?: (port: TemporalPort) => TemporalPort;
+  env?: Record<string, string>;
+  /** Without it, only watchers and explicit passes move rows. */
+  background?: boolean;
+  databaseDir?: string;
+}
+
+/** The execution routes on a database in memory, the real Temporal, and a principal chosen by the header `x-tenant`. */
+export async function startHarness(temporal: TemporalSettings, options: HarnessOptions = {}) {
+  const logger = createLogger('test');
+  const db = await openDatabase({ pgliteDir: options.databaseDir ?? 'memory://' }, logger);
+  const settings = parseServerSettings({
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    PEGASUS_PGLITE_DIR: 'memory://',
+    PEGASUS_ARTIFACTS_DIR: 'unused',
+    PEGASUS_URL_SIGNING_KEY: randomBytes(32).toString('hex'),
+    PEGASUS_RUNNER_TOKEN: randomBytes(32).toString('hex'),
+    ...options.env,
+  });
+  const real = connectTemporal(temporal);
+  const port = options.wrap?.(real) ?? real;
+  const clock = (): Date => new Date();
+  const artifacts = {} as ArtifactStore;
+  const engine = createExecutionEngine({
+    db,
+    artifacts,
+    logger,
+    settings,
+    clock,
+    temporal: port,
+    metrics: new Registry(),
+  });
+  const app = new OpenAPIHono<AppEnv>();
+  installErrorHandlers(app);
+  app.use('*', async (c, next) => {
+    c.set('log', logger);
+    c.set('correlationId', 'test');
+    const tenantId = c.req.header('x-tenant') ?? '';
+    c.set('principal', {
+      tenantId,
+      principalId: tenantId,
+      isPlatformTenant: false,
+      actions: new Set(ACTIONS),
+      keyId: tenantId,
+    });
+    await next();
+  });
+  mountExecutions(app, engine.service);
+  const background = options.background ? engine.startBackground() : undefined;
+
+  async function call(
+    tenantId: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply> {
+    const response = await app.request(`/api/v1/workflows/${path}`, {
+      method,
+      headers: { 'x-tenant': tenantId, 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Reply['body'] };
+  }
+
+  return {
+    db,
+    engine,
+    port,
+    call,
+    /** A tenant with one published workflow, whose artifact exists nowhere: its queue is polled by {@link startWorker}. */
+    async publish(over: Partial<typeof workflows.$inferInsert> & { timeoutSeconds?: number } = {}) {
+      const { timeoutSeconds, ...columns } = over;
+      const tenantId = columns.tenantId ?? randomUUID();
+      const id = randomUUID();
+      const artifactSha256 = randomBytes(32).toString('hex');
+      const name = 'scripted';
+      const version = `1.0.${Math.floor(Math.random() * 1e9)}`;
+      await db.system(async (tx) => {
+        await tx
+          .insert(tenants)
+          .values({ id: tenantId, slug: `t-${tenantId}` })
+          .onConflictDoNothing();
+        await tx.insert(workflows).values({
+          id,
+          tenantId,
+          name,
+          version,
+          visibility: 'TENANT',
+          manifest: {
+            name,
+            version,
+            entryPoints: ['scripted/workflow:scripted'],
+            diagram: 'flowchart LR\n a-->b',
+            ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+          },
+          artifactSha256,
+          artifactSizeBytes: 1,
+          executable: true,
+          workflowType: 'scripted',
+          ...columns,
+        });
+      });
+      return { tenantId, workflowId: id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+    },
+    rows: () => db.system((tx) => tx.select().from(executions)),
+    async close() {
+      await background?.stop();
+      await engine.close();
+      await real.close();
+      await db.close();
+    },
+  };
+}
+export type Harness = Awaited<ReturnType<typeof startHarness>>;
+
+let bundle: ReturnType<typeof bundleWorkflowCode> | undefined;
+
+/** A worker of the fixture workflows on a task queue. */
+export async function startWorker(temporal: TemporalSettings, taskQueue: string) {
+  bundle ??= bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('ERROR') });
+  const connection = await NativeConnection.connect({ address: temporal.address });
+  const worker = await Worker.create({
+    connection,
+    namespace: temporal.namespace,
+    taskQueue,
+    workflowBundle: await bundle,
+    activities: {
+      fail: (message: string) => Promise.reject(new Error(message)),
+      echo: (value: string) => Promise.resolve(value),
+    },
+  });
+  const running = worker.run();
+  return async () => {
+    worker.shutdown();
+    await running;
+    await connection.close();
+  };
+}
+
+export async function temporalClient(temporal: TemporalSettings) {
+  const connection = await Connection.connect({ address: temporal.address });
+  return {
+    client: new Client({ connection, namespace: temporal.namespace }),
+    close: () => connection.close(),
+  };
+}
