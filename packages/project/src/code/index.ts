@@ -1,0 +1,2 @@
+export { checkEntryPoint } from './check-entry-point.js';
+export { type ReadSource } from './resolve-module.js';

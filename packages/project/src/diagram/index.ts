@@ -1,0 +1,1 @@
+export { checkDiagram, closeDiagrams, warmUpDiagrams } from './check-diagram.js';

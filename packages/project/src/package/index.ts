@@ -1,0 +1,6 @@
+export {
+  packageWorkflow,
+  type PackagedWorkflow,
+  type PackageOptions,
+  type PackageStep,
+} from './package-workflow.js';

@@ -1,0 +1,219 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  ARTIFACT_PATHS,
+  type ArtifactDescriptor,
+  LIMITS,
+  type Manifest,
+  PegasusError,
+  versionSchema,
+} from '@pegasus-workflows/contracts';
+import { checkEntryPoint } from '../code/check-entry-point.js';
+import { checkWorkflowCode, type WorkflowCode } from '../code/check-workflow-code.js';
+import type { ReadSource } from '../code/resolve-module.js';
+import type { Project, ProjectWorkflow } from '../manifest/index.js';
+import { type Problem, ProjectError } from '../problems/index.js';
+import { isTable, locateToml, parseToml } from '../toml/index.js';
+import { collectSourceFiles, tooLarge } from './source-files.js';
+import { writeZip } from './write-zip.js';
+
+export interface PackageOptions {
+  /** Where the zip goes, relative to the project. Default `dist`. */
+  outDir?: string;
+  /** Package under this version instead of the manifest's; the zip's own manifest says so too. */
+  version?: string;
+  /** Called as each step begins. */
+  onProgress?: (step: PackageStep) => void;
+}
+
+export type PackageStep = 'check' | 'bundle' | 'zip';
+
+export interface PackagedWorkflow {
+  name: string;
+  version: string;
+  /** Absolute path. */
+  zipPath: string;
+  sizeBytes: number;
+  /** Hex digest of the zip. */
+  sha256: string;
+  /** As it goes over the wire, under the version packaged. */
+  manifest: Manifest;
+  durationMs: number;
+}
+
+/**
+ * Checks and builds one workflow of a loaded project into `<outDir>/<name>-<version>.zip`. The same input gives the
+ * same bytes on any machine and in any folder. The file is written whole or not at all.
+ *
+ * @throws ProjectError listing everything that keeps the workflow from being published
+ */
+export async function packageWorkflow(
+  project: Project,
+  workflow: ProjectWorkflow,
+  options: PackageOptions = {},
+): Promise<PackagedWorkflow> {
+  const started = performance.now();
+  const version = checkVersion(options.version ?? workflow.version);
+  // The bundlers resolve links; paths that are compared with theirs must be real too.
+  const root = realpathSync(project.dir);
+  options.onProgress?.('check');
+  const sources = await collectSourceFiles(root, workflow.sourceDir);
+  const diagramCheck = checkDiagramText(workflow);
+  const read = sourceReader(root);
+  const code = await checkCode(workflow, read);
+  const files = new Map<string, Uint8Array>(sources.map(({ file, bytes }) => [file, bytes]));
+  files.set(ARTIFACT_PATHS.manifest, await manifestBytes(project, workflow, version));
+  if (workflow.runtime === 'typescript') {
+    const before = [...code.problems];
+    if (before.length > 0) throw new ProjectError([...before, ...(await diagramCheck)]);
+    options.onProgress?.('bundle');
+    for (const [file, bytes] of await buildBundles(root, workflow, version, code)) files.set(file, bytes);
+  }
+  const problems = [...code.problems, ...(await diagramCheck)];
+  if (problems.length > 0) throw new ProjectError(problems);
+  options.onProgress?.('zip');
+  const zip = writeZip(files);
+  checkSize(workflow, files, zip.length);
+  const zipPath = path.resolve(project.dir, options.outDir ?? 'dist', `${workflow.name}-${version}.zip`);
+  await writeAtomically(zipPath, zip);
+  return {
+    name: workflow.name,
+    version,
+    zipPath,
+    sizeBytes: zip.length,
+    sha256: createHash('sha256').update(zip).digest('hex'),
+    manifest: { ...workflow.manifest, version },
+    durationMs: Math.round(performance.now() - started),
+  };
+}
+
+function checkVersion(version: string): string {
+  const parsed = versionSchema.safeParse(version);
+  if (parsed.success) return version;
+  throw new PegasusError('VALIDATION_ERROR', `version "${version}" ${parsed.error.issues[0]!.message}.`);
+}
+
+async function checkDiagramText(workflow: ProjectWorkflow): Promise<Problem[]> {
+  const { checkDiagram } = await import('../diagram/index.js');
+  const problems = await checkDiagram(workflow.manifest.diagram);
+  return problems.map((problem) => ({ ...problem, file: `${workflow.sourceDir}/workflow.mmd` }));
+}
+
+function sourceReader(root: string): ReadSource {
+  const texts = new Map<string, string | undefined>();
+  return (file) => {
+    if (!texts.has(file)) {
+      const target = path.join(root, file);
+      const readable = existsSync(target) && statSync(target).isFile();
+      texts.set(file, readable ? readFileSync(target, 'utf8') : undefined);
+    }
+    return texts.get(file);
+  };
+}
+
+async function checkCode(workflow: ProjectWorkflow, read: ReadSource): Promise<WorkflowCode> {
+  const problems: Problem[] = [];
+  for (const entry of workflow.entryPoints) {
+    const wrong = await checkEntryPoint(entry, entry.file, read);
+    if (wrong) problems.push({ file: ARTIFACT_PATHS.manifest, ...entry.position, ...wrong });
+  }
+  if (workflow.runtime !== 'typescript') return { problems, imports: new Map() };
+  const entries = workflow.entryPoints.map(({ file }) => file);
+  const code = checkWorkflowCode(entries, workflow.activitiesModule, read);
+  return { ...code, problems: [...problems, ...code.problems] };
+}
+
+async function buildBundles(
+  root: string,
+  workflow: ProjectWorkflow,
+  version: string,
+  code: WorkflowCode,
+): Promise<[string, Uint8Array][]> {
+  const { bundleWorkflows, temporalSdkVersion } = await import('./workflow-bundle.js');
+  const { activitiesModule } = workflow;
+  const building = [bundleWorkflows(root, workflow, code)];
+  if (activitiesModule !== undefined)
+    building.push(
+      import('./activity-bundle.js').then((module) => module.bundleActivities(root, activitiesModule)),
+    );
+  const settled = await Promise.allSettled(building);
+  const failures = settled.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  );
+  throwTogether(failures);
+  const [workflows, activities] = await Promise.all(building);
+  const descriptor: ArtifactDescriptor = {
+    format: 1,
+    runtime: 'typescript',
+    name: workflow.name,
+    version,
+    workflowType: workflow.entryPoints[0]!.exportName,
+    hasActivities: activities !== undefined,
+    temporalSdkVersion,
+  };
+  const texts: [string, string | undefined][] = [
+    [ARTIFACT_PATHS.descriptor, `${JSON.stringify(descriptor, null, 2)}\n`],
+    [ARTIFACT_PATHS.workflowBundle, workflows],
+    [ARTIFACT_PATHS.activityBundle, activities],
+  ];
+  return texts.flatMap(([file, text]) => (text === undefined ? [] : [[file, Buffer.from(text)]]));
+}
+
+/** What went wrong in both bundles is reported at once. */
+function throwTogether(failures: readonly unknown[]): void {
+  const unexpected = failures.find((failure) => !(failure instanceof ProjectError));
+  if (unexpected !== undefined) throw unexpected;
+  const expected = failures.filter((failure) => failure instanceof ProjectError);
+  if (expected.length > 0) throw new ProjectError(expected.flatMap(({ details }) => details));
+}
+
+/** The manifest as it is on disk; under another version, with that one value replaced and every other byte kept. */
+async function manifestBytes(
+  project: Project,
+  workflow: ProjectWorkflow,
+  version: string,
+): Promise<Uint8Array> {
+  const bytes = await readFile(project.manifestPath);
+  if (version === workflow.version) return bytes;
+  const source = bytes.toString('utf8');
+  const parsed = parseToml(source.replace(/^\uFEFF/, ''), ARTIFACT_PATHS.manifest);
+  const tables = parsed.ok && Array.isArray(parsed.data['workflow']) ? parsed.data['workflow'] : [];
+  const index = tables.findIndex((table) => isTable(table) && table['name'] === workflow.name);
+  const entry = locateToml(source).entry(['workflow', index, 'version']);
+  if (!entry)
+    throw new ProjectError([
+      {
+        file: ARTIFACT_PATHS.manifest,
+        message: `changed while "${workflow.name}" was packaged`,
+        fix: 'try again',
+      },
+    ]);
+  return Buffer.from(
+    source.slice(0, entry.valueStart) + JSON.stringify(version) + source.slice(entry.valueEnd),
+  );
+}
+
+function checkSize(
+  workflow: ProjectWorkflow,
+  files: ReadonlyMap<string, Uint8Array>,
+  zipBytes: number,
+): void {
+  if (zipBytes <= LIMITS.artifactBytes) return;
+  const sizes = [...files].map(([file, bytes]) => ({ file, size: bytes.length }));
+  const size = `${(zipBytes / 1024 / 1024).toFixed(2)} MiB`;
+  throw new ProjectError([tooLarge(workflow.sourceDir, sizes, `makes an artifact of ${size}`)]);
+}
+
+async function writeAtomically(file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
