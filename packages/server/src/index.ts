@@ -1,0 +1,15 @@
+export { bootstrap, type BootstrapFile } from './access/bootstrap.js';
+export { createKey, revokeKey, type NewKey } from './access/keys.js';
+export { createApp } from './app.js';
+export { createExecutionEngine, type ExecutionEngine } from './executions/engine.js';
+export { openLocalArtifacts, type ArtifactStore } from './infra/artifacts.js';
+export { type AppEnv, type Principal, type Services } from './infra/context.js';
+export { openDatabase, type Database, type DatabaseSettings, type Tx } from './infra/database.js';
+export { routeTable, type Access, type RouteEntry } from './infra/http.js';
+export { MIGRATIONS_DIR } from './infra/migrate.js';
+export * as schema from './infra/schema.js';
+export { parseServerSettings, type ServerSettings } from './infra/settings.js';
+export { connectTemporal } from './infra/temporal-client.js';
+export { type TemporalPort } from './infra/temporal.js';
+export { signDownloadUrl, signUploadUrl } from './workflows/signed-urls.js';
+export { KEEP_MS, sweep, type Swept } from './workflows/sweeper.js';

@@ -22,6 +22,8 @@ export interface ExecutionEngine {
   startBackground(): Stoppable;
   /** One reconciler pass, now. */
   reconcile(signal?: AbortSignal): Promise<void>;
+  /** Resolves when every row says what this process knows. */
+  settled(): Promise<void>;
   /** Answers everybody who waits, ends the watchers, writes what is known. Call after the background has stopped. */
   close(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function createExecutionEngine(
       return { stop: async () => void (await Promise.all([feed.stop(), passes.stop()])) };
     },
     reconcile: (signal = new AbortController().signal) => reconciler.pass(signal),
+    settled: () => outcome.settledAll(),
     close: async () => {
       wakeups.close();
       shared.demand.close();

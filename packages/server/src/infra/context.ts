@@ -1,8 +1,10 @@
 import { type Action } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
+import { type Registry } from 'prom-client';
 import { type ArtifactStore } from './artifacts.js';
 import { type Database } from './database.js';
 import { type ServerSettings } from './settings.js';
+import { type TemporalPort } from './temporal.js';
 
 /** Who makes a call, and what they may do. */
 export interface Principal {
@@ -18,7 +20,10 @@ export interface Principal {
 export interface Services {
   db: Database;
   artifacts: ArtifactStore;
+  temporal: TemporalPort;
   logger: Logger;
+  /** Where every part registers the numbers that `/metrics` shows. */
+  metrics: Registry;
   settings: ServerSettings;
   clock: () => Date;
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { resolve } from 'node:path';
+import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { sql, type ExtractTablesWithRelations } from 'drizzle-orm';
 import { type PgQueryResultHKT, type PgTransaction } from 'drizzle-orm/pg-core';
@@ -83,6 +84,11 @@ function confine(driver: Driver): Database {
           return work(tx);
         }),
       );
+    } catch (error) {
+      if (isUnreachable(error)) {
+        throw new PegasusError('SERVICE_UNAVAILABLE', 'The database cannot be reached.', { cause: error });
+      }
+      throw error;
     } finally {
       scope.open = false;
     }
@@ -94,6 +100,21 @@ function confine(driver: Driver): Database {
     ping: () => driver.ping(),
     close: () => driver.close(),
   };
+}
+
+/** Whether a failure says that the database is gone, or going, rather than that a statement was wrong. */
+function isUnreachable(error: unknown): boolean {
+  const code = pgCode(error);
+  if (code !== undefined) return /^(08...|57P0[1-3]|53300|ECONN\w+|ETIMEDOUT|ENOTFOUND|EPIPE)$/.test(code);
+  return error instanceof Error && /connection terminated|timeout exceeded when trying/i.test(error.message);
+}
+
+/** SQLSTATE (or errno) of a failed statement, however the driver and drizzle have wrapped it. */
+export function pgCode(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string') return cause.code;
+  }
+  return undefined;
 }
 
 async function openPostgres(url: string, logger: Logger): Promise<Driver> {
@@ -114,7 +135,12 @@ async function openPostgres(url: string, logger: Logger): Promise<Driver> {
   } finally {
     await migrator.end();
   }
-  const pool = new pg.Pool({ connectionString: url, max: 20, application_name: 'pegasus-server' });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 20,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'pegasus-server',
+  });
   pool.on('error', (error) => logger.warn({ err: error }, 'a database connection was lost'));
   const db = drizzle(pool, { schema });
   return {

@@ -34,7 +34,9 @@ export async function lockDirectory(directory: string, logger: Logger): Promise<
   const ownerPath = `${directory}.owner`;
   const started = Date.now();
   for (;;) {
-    const closeGate = await lock(directory, {
+    const closeGate = await lock(lockPath, {
+      // proper-lockfile knows its locks by this first path, so the two locks need two.
+      realpath: false,
       lockfilePath: `${lockPath}.gate`,
       stale: GATE_STALE_MS,
       retries: { retries: 100, minTimeout: 50, maxTimeout: 200 },

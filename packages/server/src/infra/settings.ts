@@ -30,7 +30,7 @@ const count = (fallback: number) => z.coerce.number().int().min(1).default(fallb
 const envSchema = z
   .object({
     PEGASUS_HOST: z.string().min(1).default('127.0.0.1'),
-    PEGASUS_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+    PEGASUS_PORT: z.coerce.number().int().min(1).max(65_535).default(3000),
     PEGASUS_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
     DATABASE_URL: z
       .string()

@@ -1,0 +1,46 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { requireApiKey, requireRunnerToken } from './access/middleware.js';
+import { type ExecutionEngine } from './executions/engine.js';
+import { mountExecutions } from './executions/routes.js';
+import { httpMetrics } from './health/http-metrics.js';
+import { registerHealth } from './health/routes.js';
+import { type AppEnv, type Services } from './infra/context.js';
+import { installErrorHandlers } from './infra/http-errors.js';
+import { requestLog } from './infra/http-log.js';
+import { mountInternal } from './internal/routes.js';
+import { nothingStored } from './workflows/requirements.js';
+import { registerWorkflows } from './workflows/routes.js';
+import { type WorkflowRow } from './workflows/store.js';
+
+/** The whole HTTP surface; nothing runs yet. A new capability is one more line here. */
+export function createApp(services: Services, engine: ExecutionEngine): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>();
+  installErrorHandlers(app);
+  app.use(requestLog(services.logger, httpMetrics(services.metrics)));
+  app.use('/api/v1/*', requireApiKey(services));
+  app.use('/internal/v1/*', requireRunnerToken(services));
+
+  registerHealth(app, services, [
+    { name: 'database', check: () => services.db.ping() },
+    { name: 'temporal', check: () => services.temporal.ping() },
+  ]);
+  registerWorkflows(app, services, {
+    onPublished: (row) => prewarm(engine, row),
+    requirements: nothingStored,
+  });
+  mountExecutions(app, engine.service);
+  mountInternal(app, services, engine.demand);
+  return app;
+}
+
+/** A worker that starts at publish spares the first run its cold start. */
+function prewarm(engine: ExecutionEngine, row: WorkflowRow): void {
+  if (!row.executable) return;
+  engine.demand.prewarm({
+    tenantId: row.tenantId,
+    artifactSha256: row.artifactSha256,
+    artifactSizeBytes: row.artifactSizeBytes,
+    workflowName: row.name,
+    workflowVersion: row.version,
+  });
+}

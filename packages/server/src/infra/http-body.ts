@@ -1,0 +1,97 @@
+import { LIMITS, PegasusError } from '@pegasus-workflows/contracts';
+import { type HonoRequest } from 'hono';
+import { type z } from 'zod';
+import { scanJson } from './json-scan.js';
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
+/**
+ * The JSON body of a request; `undefined` when it is empty. Never holds more than `maxBytes`: a longer body is refused
+ * from its announced length, or while it streams in.
+ * Throws UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, VALIDATION_ERROR.
+ */
+export async function readJsonBody(request: HonoRequest, maxBytes: number): Promise<unknown> {
+  const bytes = await readBytes(request, maxBytes);
+  if (bytes.byteLength === 0) return undefined;
+  if (!JSON_TYPE.test(request.header('content-type') ?? '')) {
+    throw new PegasusError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'The body must be sent with Content-Type: application/json.',
+    );
+  }
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new PegasusError('VALIDATION_ERROR', 'The body is not valid JSON.', { cause: error });
+  }
+  // One level more than a run's input, because the input itself is a field of the body.
+  const { depth, storable } = scanJson(text);
+  if (depth > LIMITS.runInputDepth + 1) {
+    throw new PegasusError(
+      'VALIDATION_ERROR',
+      `The body is nested ${depth} levels deep; at most ${LIMITS.runInputDepth + 1} are allowed.`,
+    );
+  }
+  if (!storable) {
+    throw new PegasusError(
+      'VALIDATION_ERROR',
+      'The body holds a NUL character or half of a surrogate pair, which cannot be stored.',
+    );
+  }
+  return value;
+}
+
+async function readBytes(request: HonoRequest, maxBytes: number): Promise<Uint8Array> {
+  const announced = Number(request.header('content-length') ?? Number.NaN);
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  // With an announced length, HTTP itself ends the body there, so it can be taken whole.
+  if (announced >= 0) return new Uint8Array(await request.arrayBuffer());
+  const chunks: Uint8Array[] = [];
+  let received = 0;
+  for await (const chunk of request.raw.body ?? []) {
+    received += chunk.byteLength;
+    if (received > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(maxBytes: number): PegasusError {
+  return new PegasusError(
+    'PAYLOAD_TOO_LARGE',
+    `The body is too large; at most ${maxBytes} bytes are allowed.`,
+  );
+}
+
+/** Parses with a schema, or throws VALIDATION_ERROR with one sentence that names the first wrong field. */
+export function parseOrRefuse<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  where: 'path' | 'query' | 'body',
+): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new PegasusError('VALIDATION_ERROR', describeIssues(parsed.error.issues, where));
+}
+
+/** `manifest.diagram: must not be empty (and 2 more problems).` */
+function describeIssues(issues: readonly z.core.$ZodIssue[], where: string): string {
+  const [first] = issues;
+  if (!first) return `The ${where} is not valid.`;
+  const field = first.path.length > 0 ? first.path.map(String).join('.') : `the ${where}`;
+  const more = issues.length - 1;
+  const rest = more > 0 ? ` (and ${more} more problem${more > 1 ? 's' : ''})` : '';
+  return `${field}: ${describeIssue(first)}${rest}.`;
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') {
+    return `unknown field${issue.keys.length > 1 ? 's' : ''} ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`;
+  }
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'is required';
+  const message = issue.message.replace(/^Invalid input: /, '').replace(/\.$/, '');
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}

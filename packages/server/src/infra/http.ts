@@ -1,0 +1,193 @@
+import {
+  ERROR_TABLE,
+  errorBodySchema,
+  LIMITS,
+  PegasusError,
+  type Action,
+} from '@pegasus-workflows/contracts';
+import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
+import { type Context, type Handler } from 'hono';
+import { type AppEnv, type Principal } from './context.js';
+import { parseOrRefuse, readJsonBody } from './http-body.js';
+
+/**
+ * Who may call a route: a key that holds the action, any valid key, the runner alone, or anyone (presigned URLs,
+ * health). `/api/v1` and `/internal/v1` authenticate before any route of theirs is looked at.
+ */
+export type Access = Action | 'any-key' | 'runner' | 'public';
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type ObjectSchema = z.ZodObject;
+
+/** One call of the API, declared once: access, validation and documentation all follow from it. */
+export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType> {
+  method: Method;
+  /** Hono's notation, complete: `/api/v1/workflows/:id`. */
+  path: string;
+  action: Access;
+  summary: string;
+  request?: {
+    params?: P;
+    query?: Q;
+    body?: B;
+    /** Largest JSON body in bytes; {@link LIMITS.requestBodyBytes} unless said. */
+    maxBodyBytes?: number;
+    /** What an empty body stands for; without it, an empty body is refused. */
+    emptyBody?: z.input<B>;
+  };
+  /** By status; a response without a schema has no JSON body. */
+  responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
+}
+
+/** What a handler is given, all of it checked. */
+export interface Call<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType> {
+  params: z.output<P>;
+  query: z.output<Q>;
+  body: z.output<B>;
+  /** Only where `action` is an action or `any-key`. */
+  principal: Principal;
+  c: Context<AppEnv>;
+}
+
+/** A row of {@link routeTable}. */
+export interface RouteEntry {
+  method: Uppercase<Method>;
+  path: string;
+  action: Access;
+  /** Media type of the request's body, if it takes one. */
+  hasBody: boolean;
+}
+
+const tables = new WeakMap<OpenAPIHono<AppEnv>, RouteEntry[]>();
+
+/** Every route declared with {@link addRoute}, in order. */
+export function routeTable(app: OpenAPIHono<AppEnv>): readonly RouteEntry[] {
+  return tables.get(app) ?? [];
+}
+
+/**
+ * Mounts a call. Checks in this order, each with its own status: action (403), parameters and query (400),
+ * content type (415), size (413), JSON (400), schema (400). The handler answers with `c.json(…)` or {@link data}.
+ */
+export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
+  app: OpenAPIHono<AppEnv>,
+  operation: Operation<P, Q, B>,
+  handle: (call: Call<P, Q, B>) => Promise<Response> | Response,
+): void {
+  const { action, path, request } = operation;
+  const method = operation.method.toUpperCase() as Uppercase<Method>;
+  tables.set(app, [
+    ...(tables.get(app) ?? []),
+    { method, path, action, hasBody: request?.body !== undefined },
+  ]);
+  document(app, operation);
+  const handler: Handler<AppEnv> = async (c) => {
+    c.set('route', path);
+    const principal = c.get('principal');
+    if (action in ROUTE_ACCESS) return handle(await readCall(c, operation, principal));
+    if (!principal?.actions.has(action as Action)) {
+      throw new PegasusError(
+        'FORBIDDEN',
+        `This call needs the action ${action}, which this key does not have.`,
+      );
+    }
+    return handle(await readCall(c, operation, principal));
+  };
+  app.on(method, path, handler);
+}
+
+const ROUTE_ACCESS = { 'any-key': true, runner: true, public: true };
+
+async function readCall<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
+  c: Context<AppEnv>,
+  { request }: Operation<P, Q, B>,
+  principal: Principal,
+): Promise<Call<P, Q, B>> {
+  const params = request?.params ? parseOrRefuse(request.params, c.req.param(), 'path') : {};
+  const query = request?.query ? parseOrRefuse(request.query, c.req.query(), 'query') : {};
+  let body: unknown;
+  if (request?.body) {
+    const json = await readJsonBody(c.req, request.maxBodyBytes ?? LIMITS.requestBodyBytes);
+    body = parseOrRefuse(request.body, json ?? request.emptyBody, 'body');
+  }
+  return {
+    params: params as z.output<P>,
+    query: query as z.output<Q>,
+    body: body as z.output<B>,
+    principal,
+    c,
+  };
+}
+
+/** `{"data": …}` with a status. */
+export function data(c: Context<AppEnv>, value: unknown, status: 200 | 201 | 202 = 200): Response {
+  return c.json({ data: value }, status);
+}
+
+/** `{"data": […], "meta": {"count": n}}`. */
+export function list(c: Context<AppEnv>, rows: readonly unknown[]): Response {
+  return c.json({ data: rows, meta: { count: rows.length } });
+}
+
+function document<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
+  app: OpenAPIHono<AppEnv>,
+  operation: Operation<P, Q, B>,
+): void {
+  const { request } = operation;
+  const responses = Object.entries(operation.responses).map(
+    ([status, { description, schema, contentType }]) => [
+      status,
+      schema || contentType
+        ? { description, content: { [contentType ?? 'application/json']: schema ? { schema } : {} } }
+        : { description },
+    ],
+  );
+  app.openAPIRegistry.registerPath(
+    createRoute({
+      method: operation.method,
+      path: operation.path.replace(/:(\w+)/g, '{$1}'),
+      summary: operation.summary,
+      tags: [operation.path.split('/')[3] ?? 'platform'],
+      ...(operation.action === 'public' ? {} : { security: [{ bearer: [] }] }),
+      ...(operation.action in ROUTE_ACCESS
+        ? {}
+        : { description: `Needs the action \`${operation.action}\`.` }),
+      request: {
+        ...(request?.params ? { params: request.params } : {}),
+        ...(request?.query ? { query: request.query } : {}),
+        ...(request?.body
+          ? {
+              body: {
+                required: request.emptyBody === undefined,
+                content: { 'application/json': { schema: request.body } },
+              },
+            }
+          : {}),
+      },
+      responses: {
+        ...Object.fromEntries(responses),
+        default: {
+          description: `A failure. \`code\` is one of: ${Object.keys(ERROR_TABLE).join(', ')}.`,
+          content: { 'application/json': { schema: errorBodySchema } },
+        },
+      },
+    }),
+  );
+}
+
+/** The methods that exist at a path, for a 405's `Allow`; empty when nothing is there. */
+export function methodsAt(app: OpenAPIHono<AppEnv>, path: string): string[] {
+  const methods = routeTable(app)
+    .filter((entry) => matches(entry.path, path))
+    .flatMap((entry) => (entry.method === 'GET' ? ['GET', 'HEAD'] : [entry.method]));
+  return [...new Set(methods)].sort();
+}
+
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, i) => (part.startsWith(':') ? given[i] !== '' : part === given[i]))
+  );
+}

@@ -1,0 +1,72 @@
+import { type Server } from 'node:http';
+import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
+import { serve } from '@hono/node-server';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { bootstrap } from './access/bootstrap.js';
+import { createApp } from './app.js';
+import { createExecutionEngine } from './executions/engine.js';
+import { openLocalArtifacts } from './infra/artifacts.js';
+import { type Services } from './infra/context.js';
+import { openDatabase } from './infra/database.js';
+import { parseServerSettings, type ServerSettings } from './infra/settings.js';
+import { connectTemporal } from './infra/temporal-client.js';
+import { startSweeper } from './workflows/sweeper.js';
+
+/** An upload may take as long as its URL lives. */
+const REQUEST_TIMEOUT_MS = 900_000;
+/** Longer than clients keep an idle connection, so that it is they who close it and no request meets a closed one. */
+const KEEP_ALIVE_MS = 75_000;
+
+const logger = createLogger('server');
+
+runMain(logger, async () => {
+  const settings = parseServerSettings();
+  const services = await openServices(settings);
+  if (settings.bootstrapFile) await bootstrap(services.db, settings.bootstrapFile, services.clock, logger);
+  const engine = createExecutionEngine(services);
+  const app = createApp(services, engine);
+  const server = await listen(app.fetch, settings);
+  const jobs = [engine.startBackground(), startSweeper(services)];
+
+  const url = `http://${settings.host}:${settings.port}`;
+  logger.info({ url, publicUrl: settings.publicUrl, database: services.db.dialect }, 'listening');
+  process.send?.({ type: 'ready', url });
+
+  const shutdown = onShutdown(logger, async () => {
+    // New connections are refused first; long polls are answered by `engine.close`, so that the old ones can end.
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    await Promise.all(jobs.map((job) => job.stop()));
+    await engine.close();
+    server.closeIdleConnections();
+    await closed;
+    await services.temporal.close();
+    await services.db.close();
+  });
+  exitWhenParentDies(shutdown);
+});
+
+async function openServices(settings: ServerSettings): Promise<Services> {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  return {
+    settings,
+    logger,
+    metrics,
+    clock: () => new Date(),
+    artifacts: await openLocalArtifacts(settings.artifactsDir),
+    temporal: connectTemporal(settings.temporal),
+    db: await openDatabase(settings.database, logger),
+  };
+}
+
+/** Resolves once connections are taken; rejects when the address is not to be had. */
+function listen(fetch: Parameters<typeof serve>[0]['fetch'], settings: ServerSettings): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: settings.host, port: settings.port }, () =>
+      resolve(server),
+    ) as Server;
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.once('error', reject);
+  });
+}
