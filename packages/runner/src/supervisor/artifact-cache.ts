@@ -145,7 +145,9 @@ export class ArtifactCache {
   async #unpack(sha256: string, zip: string, tree: string): Promise<Marker> {
     await mkdir(tree);
     const paths = await unpackArtifact(zip, tree);
-    const missing = [ARTIFACT_PATHS.descriptor, ARTIFACT_PATHS.workflowBundle].find((p) => !paths.includes(p));
+    const missing = [ARTIFACT_PATHS.descriptor, ARTIFACT_PATHS.workflowBundle].find(
+      (p) => !paths.includes(p),
+    );
     if (missing) throw new Error(`artifact has no ${missing}: it is not executable`);
     const descriptor = artifactDescriptorSchema.parse(
       JSON.parse(await readFile(join(tree, ARTIFACT_PATHS.descriptor), 'utf8')),

@@ -1,4 +1,9 @@
-import { parseEnv, parseTemporalSettings, secretFromEnv, temporalConnectionOptions } from '@pegasus-workflows/kit';
+import {
+  parseEnv,
+  parseTemporalSettings,
+  secretFromEnv,
+  temporalConnectionOptions,
+} from '@pegasus-workflows/kit';
 import { z } from 'zod';
 import { type TemporalTarget } from '../protocol.js';
 

@@ -59,7 +59,10 @@ export class TenantPool {
     const inDemand = new Set<string>();
     for (const artifact of demand.artifacts) {
       if (artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256)) {
-        this.logger.error({ taskQueue: artifact.taskQueue }, 'demand names a task queue that is not the artifact’s');
+        this.logger.error(
+          { taskQueue: artifact.taskQueue },
+          'demand names a task queue that is not the artifact’s',
+        );
         continue;
       }
       inDemand.add(artifact.taskQueue);
@@ -83,7 +86,12 @@ export class TenantPool {
   #want(artifact: DemandedArtifact, now: number): void {
     const tracked = this.#tracked.get(artifact.taskQueue);
     const evicted = tracked?.evicted === true && artifact.reason === 'prewarm';
-    this.#tracked.set(artifact.taskQueue, { artifact, demand: artifact.reason, lastDemandedAt: now, evicted });
+    this.#tracked.set(artifact.taskQueue, {
+      artifact,
+      demand: artifact.reason,
+      lastDemandedAt: now,
+      evicted,
+    });
     if (!evicted) this.#tenant(artifact.tenantId).want(artifact);
   }
 

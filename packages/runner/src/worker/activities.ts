@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { compileFunction, constants } from 'node:vm';
 import { StackMapper } from './stack-mapper.js';
 
-/** Packages that an activity bundle leaves out, so that it shares the worker's own copies. */
-const SHARED_PACKAGE = /^(@temporalio\/[a-z-]+|pegasus-workflows-sdk)(\/.*)?$/;
+/** What `project`'s activity bundles leave out, so that worker and activity share one context. */
+const SHARED_PACKAGE = /^@temporalio\/(activity|common)(\/.*)?$/;
 
 export interface LoadedActivities {
   /** Activity name → function. */

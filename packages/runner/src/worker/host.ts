@@ -14,7 +14,12 @@ import { join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { type ConfigureMessage, type LoadMessage, type QueueStats, type TemporalTarget } from '../protocol.js';
+import {
+  type ConfigureMessage,
+  type LoadMessage,
+  type QueueStats,
+  type TemporalTarget,
+} from '../protocol.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
 import { TUNING } from './tuning.js';
@@ -96,7 +101,8 @@ export class WorkerHost {
         loaded.cachedWorkflows = cached;
         loaded.gauge.touchedAt = performance.now();
       }
-      const idleSinceMs = loaded.gauge.running > 0 ? 0 : Math.round(performance.now() - loaded.gauge.touchedAt);
+      const idleSinceMs =
+        loaded.gauge.running > 0 ? 0 : Math.round(performance.now() - loaded.gauge.touchedAt);
       return { taskQueue, activeWorkflows: cached, runningActivities: loaded.gauge.running, idleSinceMs };
     });
   }

@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../support/wait.js';
+import { demanded } from './support/artifacts.js';
+import { isAlive, RunnerBench } from './support/supervisor.js';
+
+interface Whereabouts {
+  pid: number;
+  cwd: string;
+  env: Record<string, string>;
+  calls: number;
+}
+
+let bench: RunnerBench;
+let tenant: string;
+beforeEach(async () => {
+  tenant = randomUUID();
+  bench = await new RunnerBench().open();
+});
+afterEach(() => bench.close());
+
+async function whereabouts(handle: Promise<WorkflowHandle>): Promise<Whereabouts> {
+  return (await (await handle).result()) as Whereabouts;
+}
+
+/** A directory with the log and the gate of the fixture's `gated` workflow. */
+async function gate(): Promise<{ dir: string; open: () => Promise<void>; log: () => Promise<string> }> {
+  const dir = await mkdtemp(join(bench.dir, 'gate-'));
+  return {
+    dir,
+    open: () => writeFile(join(dir, 'gate'), ''),
+    log: () => readFile(join(dir, 'log'), 'utf8'),
+  };
+}
+
+describe('an artifact in demand', () => {
+  test('is fetched, verified, and its run completes', async () => {
+    const artifact = await bench.publish();
+    await bench.start();
+    const handle = await bench.run(tenant, artifact, 'greet', { name: 'Ada' });
+    bench.api.demand(demanded(tenant, artifact));
+    expect(await handle.result()).toBe('hello Ada from greet');
+    expect(bench.api.downloads).toEqual([artifact.sha256]);
+  });
+
+  test('fails with the author’s file and line, of workflow and of activity', async () => {
+    const artifact = await bench.publish();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    const workflow = await failure(await bench.run(tenant, artifact, 'failing'));
+    expect(workflow.cause?.stack).toMatch(/at failing \(.*\/workflow\.ts:29:\d+\)/);
+    const activity = await failure(await bench.run(tenant, artifact, 'failingActivity'));
+    const cause = (activity.cause as Error).cause as Error;
+    expect(cause.stack).toMatch(/at broken \(activities\.ts:43:\d+\)/);
+    expect(cause.stack).not.toContain(bench.dir);
+  });
+
+  test('is refused when the download is not what was announced, and runs once it is', async () => {
+    const artifact = await bench.publish();
+    const damaged = Buffer.from(artifact.zip);
+    damaged[damaged.length >> 1]! ^= 0xff;
+    bench.api.zips.set(artifact.sha256, damaged);
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    await bench.logged((line) => String(line['reason']).includes('does not have the sha256'));
+    bench.api.zips.set(artifact.sha256, artifact.zip);
+    expect(await (await bench.run(tenant, artifact, 'greet', { name: 'Ada' })).result()).toContain('Ada');
+  });
+
+  test('is fetched again when its cached files have changed', async () => {
+    const artifact = await bench.publish();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    await bench.logged((line) => line.msg === 'artifact loaded');
+    await bench.stop('SIGTERM');
+    const file = join(bench.runnerDir, 'artifacts', artifact.sha256, '.pegasus/activities.cjs');
+    const { chmod } = await import('node:fs/promises');
+    await chmod(file, 0o644);
+    await writeFile(file, 'exports.greet = async () => "altered";');
+    await bench.start();
+    expect(await (await bench.run(tenant, artifact, 'greet', { name: 'Ada' })).result()).toContain(
+      'hello Ada',
+    );
+    expect(bench.api.downloads).toEqual([artifact.sha256, artifact.sha256]);
+  });
+});
+
+describe('processes', () => {
+  test('one per tenant: two artifacts share it and no module state; another tenant has another', async () => {
+    const [first, second] = [await bench.publish(), await bench.publish()];
+    const other = randomUUID();
+    await bench.start();
+    bench.api.demand(demanded(tenant, first), demanded(tenant, second), demanded(other, first));
+    const [a, b, c] = await Promise.all([
+      whereabouts(bench.run(tenant, first, 'whereAmI')),
+      whereabouts(bench.run(tenant, second, 'whereAmI')),
+      whereabouts(bench.run(other, first, 'whereAmI')),
+    ]);
+    expect(b.pid).toBe(a.pid);
+    expect(c.pid).not.toBe(a.pid);
+    expect([a.calls, b.calls, c.calls]).toEqual([1, 1, 1]);
+  });
+
+  test('hold no secret, no address and no path of the platform in their environment', async () => {
+    const artifact = await bench.publish();
+    await bench.start({
+      DATABASE_URL: 'postgres://secret',
+      TEMPORAL_API_KEY: '',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+    });
+    bench.api.demand(demanded(tenant, artifact));
+    const { env, cwd } = await whereabouts(bench.run(tenant, artifact, 'whereAmI'));
+    const allowed = ['HOME', 'TMPDIR', 'NODE_ENV', 'PATH', 'LANG', 'LC_ALL', 'TZ', 'LOG_LEVEL'];
+    const own = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
+    expect(Object.keys(env).filter((name) => ![...allowed, ...own].includes(name))).toEqual([]);
+    expect(JSON.stringify({ ...env, PATH: '' })).not.toContain(bench.dir);
+    expect(cwd).toBe(env['HOME']);
+  });
+
+  test('killed in the middle of an activity: restarted, and the run completes', async () => {
+    const artifact = await bench.publish();
+    const { dir, open, log } = await gate();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    const { pid } = await whereabouts(bench.run(tenant, artifact, 'whereAmI'));
+    const handle = await bench.run(tenant, artifact, 'gated', { dir });
+    await eventually(async () => expect(await log()).toBe('start 1\n'));
+    process.kill(pid, 'SIGKILL');
+    await open();
+    expect(await handle.result()).toBe('attempt 2');
+    expect(await log()).toBe('start 1\nstart 2\nend 2\n');
+  });
+
+  test('left with an unhandled rejection: logged, ended with their own code, replaced', async () => {
+    const artifact = await bench.publish();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    const handle = await bench.run(tenant, artifact, 'escaping');
+    await bench.logged((line) => line.msg === 'worker process died' && line['code'] === 70);
+    expect(bench.logs.some((line) => JSON.stringify(line).includes('nobody handles this'))).toBe(true);
+    expect(await handle.result()).toBe('recovered');
+  });
+
+  test('are gone when the supervisor was killed; its successor carries on', async () => {
+    const artifact = await bench.publish();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    const { pid, cwd } = await whereabouts(bench.run(tenant, artifact, 'whereAmI'));
+    await bench.stop('SIGKILL');
+    await eventually(() => expect(isAlive(pid)).toBe(false), { timeoutMs: 3_000 });
+    await eventually(() => expect(readFile(cwd)).rejects.toThrow('ENOENT'));
+    const handle = await bench.run(tenant, artifact, 'greet', { name: 'Ada' });
+    await bench.start();
+    expect(await handle.result()).toContain('Ada');
+    expect(bench.api.downloads).toEqual([artifact.sha256]);
+  });
+});
+
+describe('the server away', () => {
+  test('runs continue, and a new demand is seen when it is back', async () => {
+    const [first, second] = [await bench.publish(), await bench.publish()];
+    await bench.start({ PEGASUS_RUNNER_IDLE_SECONDS: '1' });
+    bench.api.demand(demanded(tenant, first));
+    const before = await whereabouts(bench.run(tenant, first, 'whereAmI'));
+    await bench.api.stop();
+    await bench.logged((line) => line.msg === 'demand cannot be read');
+    const during = await whereabouts(bench.run(tenant, first, 'whereAmI'));
+    expect(during).toMatchObject({ pid: before.pid, calls: 2 });
+    bench.api.demand(demanded(tenant, first), demanded(tenant, second));
+    await bench.api.start();
+    expect((await whereabouts(bench.run(tenant, second, 'whereAmI'))).pid).toBe(before.pid);
+  });
+});
+
+describe('idleness and memory', () => {
+  test('an artifact out of demand is unloaded, its process stopped; both are back when demanded', async () => {
+    const [first, second] = [await bench.publish(), await bench.publish()];
+    await bench.start({ PEGASUS_RUNNER_IDLE_SECONDS: '1' });
+    bench.api.demand(demanded(tenant, first), demanded(tenant, second));
+    const { pid } = await whereabouts(bench.run(tenant, first, 'whereAmI'));
+    await bench.logged((line) => line.msg === 'artifact loaded', 2);
+    bench.api.demand(demanded(tenant, second));
+    await bench.logged((line) => line.msg === 'artifact unloaded');
+    expect((await whereabouts(bench.run(tenant, second, 'whereAmI'))).pid).toBe(pid);
+    bench.api.demand();
+    await eventually(() => expect(isAlive(pid)).toBe(false));
+    const handle = await bench.run(tenant, first, 'greet', { name: 'Ada' });
+    bench.api.demand(demanded(tenant, first));
+    expect(await handle.result()).toContain('Ada');
+  });
+
+  test('over the budget, what only waits for a first run goes; what has an open run stays', async () => {
+    const [open, waiting] = [await bench.publish(), await bench.publish()];
+    const other = randomUUID();
+    await bench.start({ PEGASUS_RUNNER_MEMORY_MB: '1' });
+    bench.api.demand(demanded(tenant, open), demanded(other, waiting, 'prewarm'));
+    await bench.logged((line) => line.msg === 'evicting' && line['reason'] === 'memory');
+    expect(await (await bench.run(tenant, open, 'greet', { name: 'Ada' })).result()).toContain('Ada');
+    const handle = await bench.run(other, waiting, 'greet', { name: 'Bob' });
+    bench.api.demand(demanded(tenant, open), demanded(other, waiting, 'open'));
+    expect(await handle.result()).toContain('Bob');
+  });
+});
+
+describe('a bad artifact', () => {
+  test('is retried with its reason logged, and takes no other artifact with it', async () => {
+    const good = await bench.publish();
+    const broken = await bench.publish({ activities: 'throw new Error("cannot start");' });
+    const missing = await bench.publish({ activities: 'require("left-out");' });
+    await bench.start();
+    bench.api.demand(demanded(tenant, broken), demanded(tenant, missing), demanded(tenant, good));
+    expect(await (await bench.run(tenant, good, 'greet', { name: 'Ada' })).result()).toContain('Ada');
+    await bench.logged((line) => String(line['reason']).includes('cannot start'), 2);
+    await bench.logged((line) => String(line['reason']).includes('"left-out", which is not in the artifact'));
+    expect(bench.logs.some((line) => line.msg === 'worker process died')).toBe(false);
+  });
+
+  test('that ends the process while it loads is loaded alone; the others run between', async () => {
+    const good = await bench.publish();
+    const deadly = await bench.publish({ activities: 'process.exit(3);' });
+    await bench.start();
+    bench.api.demand(demanded(tenant, deadly), demanded(tenant, good));
+    await bench.logged((line) => line.msg === 'worker process died' && line['code'] === 3, 2);
+    expect(await (await bench.run(tenant, good, 'greet', { name: 'Ada' })).result()).toContain('Ada');
+  });
+});
+
+describe('stopping', () => {
+  test('SIGTERM lets a running activity finish within the grace, then everything is gone', async () => {
+    const artifact = await bench.publish();
+    const { dir, open, log } = await gate();
+    await bench.start();
+    bench.api.demand(demanded(tenant, artifact));
+    const { pid } = await whereabouts(bench.run(tenant, artifact, 'whereAmI'));
+    await bench.run(tenant, artifact, 'gated', { dir });
+    await eventually(async () => expect(await log()).toBe('start 1\n'));
+    const stopped = bench.stop('SIGTERM');
+    await bench.logged((line) => line.msg === 'shutting down');
+    await open();
+    expect(await stopped).toBe(0);
+    expect(isAlive(pid)).toBe(false);
+    expect(await log()).toBe('start 1\nend 1\n');
+  });
+});
+
+async function failure(handle: WorkflowHandle): Promise<Error & { cause?: Error }> {
+  const error: unknown = await handle.result().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof WorkflowFailedError)) throw new Error('the run did not fail');
+  return error;
+}
