@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Workflow } from '@pegasus-workflows/contracts';
+import { eventually } from '../support/wait.js';
+import { expectRowsToAgree } from './support/agreement.js';
+import { Machine, type Part } from './support/machine.js';
+import { publishFixture } from './support/publish.js';
+import { startThirdParty, type ThirdParty } from './support/third-party.js';
+
+const RUNS = 500;
+const STEPS = 2;
+const MiB = 1024 * 1024;
+const MINUTES = 60_000;
+/** What a part may have grown by over {@link RUNS} more runs: what a garbage collector leaves lying, not 100 KiB a run. */
+const TOLERANCE = { share: 0.15, bytes: 24 * MiB };
+const OURS = ['server', 'supervisor', 'worker'] as const satisfies readonly Part[];
+
+let machine: Machine;
+let workflow: Workflow;
+let thirdParty: ThirdParty;
+beforeAll(async () => {
+  thirdParty = await startThirdParty();
+  machine = await Machine.start();
+  workflow = await publishFixture(machine.client, 'twenty-steps');
+});
+afterAll(() => machine?.stop());
+
+/** Starts every run before any is awaited; returns the Temporal workflow ids. */
+async function wave(): Promise<string[]> {
+  const input = { url: thirdParty.url, steps: STEPS, lingerMs: 0 };
+  const started = await Promise.all(
+    Array.from({ length: RUNS }, () =>
+      machine.client.workflows.run(workflow.id, { input }, { timeoutMs: MINUTES }),
+    ),
+  );
+  const ended = await Promise.all(
+    started.map(({ id }) => machine.client.executions.wait(workflow.id, id, { timeoutMs: 3 * MINUTES })),
+  );
+  const count = new Map<string, number>();
+  for (const { status } of ended) count.set(status, (count.get(status) ?? 0) + 1);
+  expect(Object.fromEntries(count)).toEqual({ COMPLETED: RUNS });
+  return ended.map(({ temporalWorkflowId }) => temporalWorkflowId!);
+}
+
+function expectEachStepOnce(ids: readonly string[]): void {
+  expect(new Set(ids).size).toBe(RUNS);
+  const keys = thirdParty.effects.map(({ workflowId, step }) => `${workflowId}/${step}`);
+  const mine = keys.filter((key) => ids.includes(key.slice(0, key.lastIndexOf('/'))));
+  const expected = ids.flatMap((id) => Array.from({ length: STEPS }, (_, step) => `${id}/${step + 1}`));
+  expect(mine.toSorted()).toEqual(expected.toSorted());
+}
+
+/** Of each part; of the workers the tenant's, which is larger than the spare one. Bytes. */
+async function memory(): Promise<Record<Part, number>> {
+  const processes = await machine.processes();
+  const rss = (part: Part): number => Math.max(0, ...processes[part].map((one) => one.rss));
+  return {
+    worker: rss('worker'),
+    supervisor: rss('supervisor'),
+    server: rss('server'),
+    temporal: rss('temporal'),
+  };
+}
+
+describe(`${RUNS} runs at once`, () => {
+  it(
+    'all complete, none runs twice, and a second wave takes no more memory than the first',
+    async () => {
+      expectEachStepOnce(await wave());
+      const first = await memory();
+      expectEachStepOnce(await wave());
+      expect(thirdParty.effects).toHaveLength(2 * RUNS * STEPS);
+      await eventually(async () => {
+        const second = await memory();
+        for (const part of OURS) {
+          const most = first[part] * (1 + TOLERANCE.share) + TOLERANCE.bytes;
+          const said = `${part}: ${Math.round(first[part] / MiB)} MiB after one wave, then ${Math.round(second[part] / MiB)}`;
+          expect(second[part], said).toBeLessThanOrEqual(most);
+        }
+      });
+      await expectRowsToAgree(machine, workflow.id);
+    },
+    6 * MINUTES,
+  );
+});

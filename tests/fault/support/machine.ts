@@ -1,0 +1,213 @@
+/**
+ * Job: one Pegasus machine on one data directory, whose every process a test can kill and which is started again.
+ *
+ * Boundary: real processes only. It owns the data directory and removes it at the end. Linux: it reads /proc.
+ *
+ * Invariants
+ * 1. `kill(target)` has sent SIGKILL to a live process when it returns the instant, and `up()` resolves only when a new
+ *    process stands in its place and the machine takes work.
+ * 2. The URL, the data directory and the API key are the same before and after any kill.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { type PlatformOptions } from '@pegasus-workflows/platform';
+import { PegasusClient } from 'pegasus-workflows-sdk/client';
+import { expect } from 'vitest';
+import { eventually } from '../../support/wait.js';
+import { descendantsOf, type ProcessInfo } from './processes.js';
+
+export const PARTS = ['worker', 'supervisor', 'server', 'temporal'] as const;
+export type Part = (typeof PARTS)[number];
+/** A part, or every process of the machine at once. */
+export type Target = Part | 'everything';
+
+interface Ready {
+  url: string;
+  apiKey: string;
+  temporal: { address: string; namespace: string };
+}
+
+const WORKER_MAIN = /runner\/dist\/worker\/main\.js/;
+const ARMED_MAIN = join(import.meta.dirname, 'armed-main.mjs');
+const MAINS = {
+  server: '@pegasus-workflows/server/main',
+  supervisor: '@pegasus-workflows/runner/supervisor',
+};
+const PLATFORM_MAIN = join(import.meta.dirname, 'platform-process.mjs');
+
+export class Machine {
+  #process!: ChildProcess;
+  #ready!: Ready;
+  #temporal: { address: string; client: Client } | undefined;
+  client!: PegasusClient;
+
+  private constructor(
+    private readonly home: string,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  /** @param env settings of the platform, as in its environment */
+  static async start(env: Record<string, string> = {}): Promise<Machine> {
+    const home = await mkdtemp(join(tmpdir(), 'pegasus-fault-'));
+    await mkdir(join(home, 'arm'));
+    const machine = new Machine(home, env);
+    await machine.#start(0);
+    return machine;
+  }
+
+  /**
+   * Starts a part anew with failpoints (`name=kill@n`, see kit) in that one life; further ones are for the lives that
+   * follow. A worker takes its supervisor's.
+   * @returns the pid that will die of it
+   */
+  async arm(part: 'server' | 'supervisor', ...failpoints: string[]): Promise<number> {
+    await writeFile(this.#armFile(part), failpoints.join('\n'));
+    await this.kill(part);
+    await this.up();
+    return (await this.pids(part))[0]!;
+  }
+
+  clientWith({ maxRetries }: { maxRetries: number }): PegasusClient {
+    return new PegasusClient({ baseUrl: this.#ready.url, token: this.#ready.apiKey, maxRetries });
+  }
+
+  /** Temporal's own client, to see what the platform's rows are compared with. */
+  async temporal(): Promise<Client> {
+    const { address, namespace } = this.#ready.temporal;
+    if (this.#temporal?.address !== address) {
+      await this.#temporal?.client.connection.close();
+      const connection = await Connection.connect({ address });
+      this.#temporal = { address, client: new Client({ connection, namespace }) };
+    }
+    return this.#temporal.client;
+  }
+
+  async pids(part: Part): Promise<number[]> {
+    return (await this.processes())[part].map(({ pid }) => pid);
+  }
+
+  /** The live processes of each part; of `worker` also the spare one, which has no tenant yet. */
+  async processes(): Promise<Record<Part, ProcessInfo[]>> {
+    const answer = once(this.#process, 'message') as Promise<[{ pids: Record<string, number | undefined> }]>;
+    this.#process.send('pids');
+    const [{ pids }] = await answer;
+    const all = await descendantsOf(this.#process.pid!);
+    const of = (part: string): ProcessInfo[] => all.filter(({ pid }) => pid === pids[part]);
+    return {
+      worker: all.filter(({ command }) => WORKER_MAIN.test(command)),
+      supervisor: of('supervisor'),
+      server: of('server'),
+      temporal: of('temporal'),
+    };
+  }
+
+  /** SIGKILL, and the instant of it (`performance.now()`). Follow with {@link up}. */
+  async kill(target: Target): Promise<number> {
+    if (target === 'everything') return this.#killEverything();
+    const victims = await eventually(async () => {
+      const processes = (await this.processes())[target];
+      expect(processes, `no ${target} to kill`).not.toEqual([]);
+      return processes.map(({ pid }) => pid);
+    });
+    for (const pid of victims) killNow(pid);
+    const at = performance.now();
+    await eventually(async () => {
+      const alive = (await this.processes())[target].map(({ pid }) => pid);
+      expect(alive.filter((pid) => victims.includes(pid))).toEqual([]);
+    });
+    return at;
+  }
+
+  /** Resolves when every part but the worker, which comes on demand, is alive and the machine takes work. */
+  async up(): Promise<void> {
+    await eventually(
+      async () => {
+        const { supervisor, server, temporal } = await this.processes();
+        expect({
+          supervisor: supervisor.length,
+          server: server.length,
+          temporal: temporal.length,
+        }).toEqual({ supervisor: 1, server: 1, temporal: 1 });
+        const ready = await fetch(`${this.#ready.url}/ready`);
+        expect(ready.status, await ready.text()).toBe(200);
+      },
+      { timeoutMs: 60_000, intervalMs: 100 },
+    );
+  }
+
+  /** Ends everything in order and starts it again on the same data directory. */
+  async restart(): Promise<void> {
+    await this.#end();
+    await this.#start(Number(new URL(this.#ready.url).port));
+  }
+
+  async stop(): Promise<void> {
+    await this.#temporal?.client.connection.close();
+    await this.#end();
+    await rm(this.home, { recursive: true, force: true });
+  }
+
+  async #start(port: number): Promise<void> {
+    const options: PlatformOptions = {
+      dataDir: join(this.home, 'data'),
+      port,
+      temporalUi: false,
+      env: this.env,
+      programs: { server: ARMED_MAIN, supervisor: ARMED_MAIN },
+      childEnv: { server: this.#armed('server'), supervisor: this.#armed('supervisor') },
+    };
+    const child = fork(PLATFORM_MAIN, [JSON.stringify(options)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, TEMPORAL_ADDRESS: undefined },
+    });
+    let log = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-8_000)));
+    const [message] = (await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(([code]) => {
+        throw new Error(`the platform ended with ${code} before it was ready:\n${log}`);
+      }),
+    ])) as [Ready];
+    this.#process = child;
+    this.#ready = message;
+    this.client = this.clientWith({ maxRetries: 10 });
+  }
+
+  #armed(part: 'server' | 'supervisor'): Record<string, string> {
+    return { PEGASUS_ARM_FILE: this.#armFile(part), PEGASUS_ARMED_MAIN: MAINS[part] };
+  }
+
+  #armFile(part: 'server' | 'supervisor'): string {
+    return join(this.home, 'arm', part);
+  }
+
+  async #end(): Promise<void> {
+    const gone = once(this.#process, 'exit');
+    this.#process.disconnect();
+    await gone;
+  }
+
+  async #killEverything(): Promise<number> {
+    const root = this.#process.pid!;
+    const gone = once(this.#process, 'exit');
+    const victims = [root, ...(await descendantsOf(root)).map(({ pid }) => pid)];
+    for (const pid of victims) killNow(pid);
+    const at = performance.now();
+    await gone;
+    await this.#start(Number(new URL(this.#ready.url).port));
+    return at;
+  }
+}
+
+/** SIGKILL; one that has just ended by itself is as dead. */
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
