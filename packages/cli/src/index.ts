@@ -1,0 +1,2 @@
+export { runCommandLine } from './main.js';
+export type { Surroundings } from './context.js';

@@ -56,17 +56,17 @@ function movingLine(out: Output, label: string, started: number): Display {
 
 function plainLines(out: Output, label: string): Display {
   let announced = false;
-  const announce = (): void => {
-    if (!announced) out.note(`${label} …`);
+  let detail = '';
+  const say = (): void => {
     announced = true;
+    out.note(detail ? `${label}: ${detail}` : `${label} …`);
   };
-  const timer = setTimeout(announce, SILENT_MS);
-  let last = '';
+  const timer = setTimeout(say, SILENT_MS);
   return {
-    update: (detail) => {
-      announce();
-      if (detail !== last) out.note(`${label}: ${detail}`);
-      last = detail;
+    update: (next) => {
+      if (next === detail) return;
+      detail = next;
+      if (announced) say();
     },
     end: (line) => {
       clearTimeout(timer);

@@ -9,6 +9,8 @@ export interface ReportedError {
   problems?: string[];
   hint?: string;
   correlationId?: string;
+  /** What a program may want to know more, such as `{workflowId, identical}` of a version that is there already. */
+  data?: unknown;
 }
 
 /** Tells what went wrong and what to do next. @returns the exit code of the command */
@@ -26,6 +28,7 @@ interface Carried {
   hint?: unknown;
   problems?: unknown;
   correlationId?: unknown;
+  data?: unknown;
   exitCode?: unknown;
 }
 
@@ -45,6 +48,7 @@ export function describeError(error: unknown): { report: ReportedError; exitCode
     report.problems = carried.problems.map((problem) => maskKeys(String(problem)));
   const hint = error instanceof PegasusError ? (error.hint ?? HINTS[code]) : (HINTS[code] ?? carried.hint);
   if (typeof hint === 'string') report.hint = maskKeys(hint);
+  if (carried.data !== undefined) report.data = carried.data;
   if (typeof carried.correlationId === 'string') report.correlationId = carried.correlationId;
   return { report, exitCode };
 }
@@ -66,6 +70,11 @@ function isOurs(error: unknown): error is Error & Carried {
   return (
     error instanceof PegasusError || (error instanceof Error && /^Pegasus[A-Z]\w*Error$/.test(error.name))
   );
+}
+
+/** The lines of a failure for a person, without the one JSON document: for what is told while a command goes on. */
+export function noteError(error: unknown, out: Output): void {
+  for (const line of asText(describeError(error).report, out)) out.note(line);
 }
 
 function asText(report: ReportedError, out: Output): string[] {

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PegasusError } from '@pegasus-workflows/contracts';
+import { loadProject, type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
+import { type Context } from '../context.js';
+import { nearest } from '../did-you-mean.js';
+import { formatDuration } from '../output/format.js';
+import { paintStatus } from '../output/describe.js';
+import { buildWorkflow } from '../packaging/build.js';
+import { locateProject } from '../project/locate.js';
+import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
+import { loadArtifact } from '../test-run/artifact.js';
+import { provideTestTemporal } from '../test-run/temporal.js';
+import { runOnce, type TestOutcome } from '../test-run/run-once.js';
+import { renderStep } from '../timeline/render.js';
+
+export interface TestOptions {
+  input: string;
+  dir?: string;
+}
+
+/**
+ * Runs a workflow of the project once, here, from the artifact that `push` would publish.
+ * @returns 0 when it completed, 1 when it did not
+ */
+export async function test(context: Context, name: string, options: TestOptions): Promise<number> {
+  const { out } = context;
+  const root = await locateProject(context, { dir: options.dir, workflow: name });
+  const project = await loadProject(root);
+  const workflow = workflowNamed(project, name);
+  const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'pegasus-run-')));
+  try {
+    const packaged = await buildWorkflow(context, project, workflow, { outDir: folder });
+    const artifact = await loadArtifact(packaged.zipPath, folder);
+    const temporal = await provideTestTemporal(context);
+    try {
+      out.note(out.noteColors.quiet(`${name}@${workflow.version} on ${temporal.source}`));
+      const outcome = await untilInterrupted((signal) =>
+        runOnce({
+          settings: temporal.settings,
+          name,
+          artifact,
+          argument: argumentOf(options.input),
+          signal,
+          onStep: (step) => {
+            for (const line of renderStep(step, out.colors, out.width)) out.line(line);
+          },
+          onLog: (line) => out.note(out.noteColors.quiet(line)),
+        }),
+      );
+      if (outcome === 'interrupted') return INTERRUPTED;
+      return report(context, name, outcome);
+    } finally {
+      await temporal.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function workflowNamed(project: Project, name: string): ProjectWorkflow {
+  const found = project.workflows.find((workflow) => workflow.name === name);
+  if (found) return found;
+  const names = project.workflows.map((workflow) => workflow.name);
+  const guess = nearest(name, names);
+  throw new PegasusError('NOT_FOUND', `There is no workflow "${name}" in ${project.manifestPath}.`, {
+    hint: guess ? `Did you mean ${guess}?` : `It holds: ${names.join(', ')}.`,
+  });
+}
+
+/**
+ * What the workflow is given: text as it is; JSON as it is, except that a plain object becomes a manual run's argument,
+ * as `run --input` makes it on the platform.
+ */
+export function argumentOf(input: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(input);
+  } catch {
+    return input;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if ('executionId' in value || 'domainEventId' in value) return value;
+  return { executionId: randomUUID(), input: value };
+}
+
+function report({ out }: Context, name: string, outcome: TestOutcome): number {
+  const { colors } = out;
+  out.line(`${paintStatus(outcome.status, colors)} in ${formatDuration(outcome.durationMs)}`);
+  if (outcome.error !== null) {
+    const [first = '', ...rest] = outcome.error.split('\n');
+    out.line(`${colors.quiet('error'.padEnd(10))}${colors.bad(first)}`);
+    for (const line of rest) out.line(`${' '.repeat(10)}${colors.bad(line)}`);
+  } else out.line(`${colors.quiet('result'.padEnd(10))}${JSON.stringify(outcome.result ?? null)}`);
+  out.result({ workflow: name, ...outcome });
+  return outcome.status === 'COMPLETED' ? 0 : 1;
+}
