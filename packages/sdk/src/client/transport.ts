@@ -1,5 +1,5 @@
 import { errorBodySchema } from '@pegasus-workflows/contracts';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { backoffMs, delay, parseRetryAfter, type RetryPolicy } from './backoff.js';
 import {
   PegasusApiError,
