@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { type TestProject } from 'vitest/node';
 import { type TemporalSettings } from '@pegasus-workflows/kit';
 import { ensureTemporal, startDevServer, waitForTemporal, type Progress } from '@pegasus-workflows/platform';
+import { startTestPostgres, type ProvidedPostgres } from './postgres-server.js';
 import { TEST_NAMESPACES } from './provided.js';
 
 /**
- * One Temporal for a whole test run: the one `PEGASUS_TEST_TEMPORAL` (`host:port`) names, which needs the namespaces
+ * One Temporal and one PostgreSQL (`postgres-server.ts`) for a whole test run. Temporal is the one `PEGASUS_TEST_TEMPORAL` (`host:port`) names, which needs the namespaces
  * of `provided.ts`, else a dev server of our own in a temporary directory. Suites keep apart by tenant, task queue and
  * namespace. Vitest hands what is provided here to every test file, whichever process runs it.
  */
@@ -17,7 +18,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    project.provide('temporal', await provideTemporal(closers));
+    const [temporal, postgres] = await Promise.all([provideTemporal(closers), providePostgres(closers)]);
+    project.provide('temporal', temporal);
+    project.provide('postgres', postgres);
   } catch (error) {
     await teardown();
     throw error;
@@ -38,6 +41,12 @@ async function provideTemporal(closers: (() => Promise<void>)[]): Promise<Tempor
   const server = await startDevServer({ binary, dataDir, ui: false, namespaces: [...TEST_NAMESPACES] });
   closers.push(() => server.stop());
   return { ...settings, address: server.address };
+}
+
+async function providePostgres(closers: (() => Promise<void>)[]): Promise<ProvidedPostgres> {
+  const server = await startTestPostgres();
+  closers.push(() => server.stop());
+  return server.provided;
 }
 
 function say({ message, elapsedMs }: Progress): void {

@@ -1,4 +1,5 @@
 import { type TemporalSettings } from '@pegasus-workflows/kit';
+import { type ProvidedPostgres } from './postgres-server.js';
 
 /** Namespaces of the run's Temporal besides `default`, for a suite that must see no run but its own. */
 export const TEST_NAMESPACES = ['t1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'] as const;
@@ -7,5 +8,6 @@ export const TEST_NAMESPACES = ['t1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'] 
 declare module 'vitest' {
   interface ProvidedContext {
     temporal: TemporalSettings;
+    postgres: ProvidedPostgres;
   }
 }

@@ -62,6 +62,8 @@ interface Run {
   /** The process is gone and its pid file with it. */
   exited: Promise<void>;
   pidWritten: Promise<void>;
+  /** Why there never was a process: the file is absent or cannot be executed. */
+  spawnError?: Error;
   startedAt: number;
   logOffset: number;
 }
@@ -170,8 +172,10 @@ export class Child {
     });
     const gone = new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
-      child.once('error', () => {
-        if (child.pid === undefined) resolve();
+      child.once('error', (error) => {
+        if (child.pid !== undefined) return;
+        run.spawnError = error;
+        resolve();
       });
     });
     const { pidFile } = this.options;
@@ -180,7 +184,13 @@ export class Child {
       await rm(pidFile, { force: true });
       this.#run = undefined;
     });
-    const run = { process: child, exited, pidWritten, startedAt: performance.now(), logOffset: log.offset };
+    const run: Run = {
+      process: child,
+      exited,
+      pidWritten,
+      startedAt: performance.now(),
+      logOffset: log.offset,
+    };
     this.#run = run;
     return run;
   }
@@ -196,6 +206,14 @@ export class Child {
 
   async #startError(run: Run, ended: boolean, cause: unknown): Promise<PegasusError> {
     const { name, logFile, startTimeoutMs } = this.options;
+    if (run.spawnError)
+      return new PegasusError(
+        'SERVICE_UNAVAILABLE',
+        `${name} could not be started: ${run.spawnError.message}`,
+        {
+          cause,
+        },
+      );
     const { exitCode, signalCode } = run.process;
     const tail = await tailLog(logFile, run.logOffset, TAIL_LINES);
     const how = ended

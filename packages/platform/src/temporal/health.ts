@@ -4,6 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 50;
 const ATTEMPT_MS = 5_000;
+/** A server that is just starting is tried again soon, not after gRPC's first back-off of a second. */
+const EAGER_RECONNECT = {
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.min_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 200,
+};
 
 /** gRPC statuses that waiting does not change on a running cluster: what is missing or refused stays so. */
 const FINAL_FAILURE = /^\d+ (NOT_FOUND|UNAUTHENTICATED|PERMISSION_DENIED|INVALID_ARGUMENT):/;
@@ -28,7 +34,8 @@ export async function waitForTemporal(
   const deadline = performance.now() + options.timeoutMs;
   const namespaces = options.namespaces ?? [settings.namespace];
   for (;;) {
-    const failure = await probeTemporal(settings, namespaces);
+    const remainingMs = Math.max(deadline - performance.now(), POLL_MS);
+    const failure = await probeTemporal(settings, namespaces, Math.min(ATTEMPT_MS, remainingMs));
     if (failure === undefined) return;
     options.signal?.throwIfAborted();
     if (options.failFast && FINAL_FAILURE.test(failure))
@@ -45,15 +52,17 @@ export async function waitForTemporal(
 export async function probeTemporal(
   settings: TemporalSettings,
   namespaces: string[] = [settings.namespace],
+  timeoutMs = ATTEMPT_MS,
 ): Promise<string | undefined> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({
       ...temporalConnectionOptions(settings),
-      connectTimeout: ATTEMPT_MS,
+      connectTimeout: timeoutMs,
+      channelArgs: EAGER_RECONNECT,
     });
     const { workflowService } = connection;
-    await connection.withDeadline(Date.now() + ATTEMPT_MS, async () => {
+    await connection.withDeadline(Date.now() + timeoutMs, async () => {
       for (const namespace of namespaces) await workflowService.describeNamespace({ namespace });
     });
     return undefined;
