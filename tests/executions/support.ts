@@ -50,7 +50,8 @@ export async function startHarness(temporal: TemporalSettings, options: HarnessO
   });
   const real = connectTemporal(temporal);
   const port = options.wrap?.(real) ?? real;
-  const clock = (): Date => new Date();
+  let ahead = 0;
+  const clock = (): Date => new Date(Date.now() + ahead);
   const artifacts = {} as ArtifactStore;
   const engine = createExecutionEngine({
     db,
@@ -134,7 +135,12 @@ export async function startHarness(temporal: TemporalSettings, options: HarnessO
       });
       return { tenantId, workflowId: id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
     },
-    rows: () => db.system((tx) => tx.select().from(executions)),
+    /** Sets the engine's clock forward, in milliseconds. */
+    advance: (ms: number) => void (ahead += ms),
+    async rows() {
+      await engine.settled();
+      return db.system((tx) => tx.select().from(executions).orderBy(executions.id));
+    },
     async close() {
       await background?.stop();
       await engine.close();

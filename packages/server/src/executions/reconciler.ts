@@ -19,8 +19,8 @@ import { type Watchers } from './watchers.js';
 import { type WorkflowCache } from './workflow-cache.js';
 
 /**
- * Job: makes rows and Temporal agree, whatever was killed when. Each pass lists Temporal's open runs, reads the open
- * rows, and asks Temporal itself about every row that the list does not explain.
+ * Job: makes rows and Temporal agree, whatever was killed when. Each pass reads the open rows, lists Temporal's open
+ * runs, and asks Temporal itself about every row that the list does not explain.
  *
  * Boundary: one pass costs a page of visibility per 1000 open runs and one call per disagreement. It also corrects
  * what is kept in memory: the open counts and the demand set.
@@ -71,35 +71,34 @@ export class Reconciler {
   readonly #parts: ReconcilerParts;
   /** Execution id → when its run was first unknown, in epoch milliseconds. */
   readonly #unknownSince = new Map<string, number>();
+  /** In demand at the last pass without an open row: child runs that outlive their parents. */
+  #withoutRow: ArtifactInDemand[] = [];
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
   }
 
-  /** One pass. Rejects when Temporal's visibility or the database does not answer. */
+  /** One pass. Rejects when the database or Temporal's visibility does not answer. */
   async pass(signal: AbortSignal): Promise<void> {
     const { outcome, counts, demand } = this.#parts;
     await outcome.settledAll();
     counts.beginCount();
-    const demandPass = demand.beginPass();
-    const visible = await this.#listOpen(signal).catch((error: unknown) => ({ error }));
+    const begunAt = demand.beginPass();
+    // Rows first: they alone say what is in demand when the server starts before Temporal does.
     const rows = await this.#openRows();
     counts.endCount(countBy(rows, (row) => row.tenantId));
-    if ('error' in visible) {
-      demand.endPass(demandPass, [...rows.map((row) => row.artifact), ...this.#lastVisible]);
-      throw visible.error;
-    }
-    this.#lastVisible = await this.#artifactsOf(visible.queues, rows);
-    demand.endPass(demandPass, [...rows.map((row) => row.artifact), ...this.#lastVisible]);
+    const ofRows = rows.map((row) => row.artifact);
+    demand.endPass(begunAt, [...ofRows, ...this.#withoutRow]);
+    const { roots, queues } = await this.#listOpen(signal);
+    this.#withoutRow = await this.#artifactsOf(queues, rows);
+    demand.endPass(begunAt, [...ofRows, ...this.#withoutRow]);
     await forEachLimited(rows, WIDTH, async (row) => {
-      if (!signal.aborted) await this.#compare(row, visible.roots.get(row.temporalWorkflowId), signal);
+      if (!signal.aborted) await this.#compare(row, roots.get(row.temporalWorkflowId), signal);
     });
     const openIds = new Set(rows.map((row) => row.id));
     for (const id of this.#unknownSince.keys()) if (!openIds.has(id)) this.#unknownSince.delete(id);
-    await this.#endOrphans([...visible.roots.values()], openIds);
+    await this.#endOrphans([...roots.values()], openIds);
   }
-
-  #lastVisible: ArtifactInDemand[] = [];
 
   async #listOpen(signal: AbortSignal): Promise<{ roots: Map<string, VisibleRun>; queues: Set<string> }> {
     const roots = new Map<string, VisibleRun>();

@@ -63,7 +63,7 @@ async function tryStart(
     if (found) return { kind: 'started', runId: found.runId };
     return {
       kind: 'unknown',
-      message: `Temporal did not confirm the start: ${reason}. A run that should appear nevertheless is ended.`,
+      message: `Temporal did not confirm the start (${reason}). A run that should appear nevertheless is ended.`,
     };
   }
 }

@@ -3,6 +3,10 @@ import { type RunFailure } from './temporal.js';
 /** Longest error message of a row or a timeline entry, in UTF-16 code units. */
 export const FAILURE_TEXT_MAX = 2_000;
 
+/** Bounds on what a tenant can have us look through. */
+const FRAMES_MAX = 100;
+const FRAME_LENGTH_MAX = 500;
+
 const FRAME = /^\s*at (?:.*? \()?(?:file:\/\/|webpack:\/\/\/?)?([^()\s][^()]*?):(\d+):\d+\)?\s*$/;
 const NOT_THE_AUTHORS = /node_modules|^node:|^internal\/|<anonymous>|^native|^evalmachine|^\[eval/;
 
@@ -10,7 +14,7 @@ const NOT_THE_AUTHORS = /node_modules|^node:|^internal\/|<anonymous>|^native|^ev
 const SECRETS: [RegExp, string][] = [
   [/\bvnd_[A-Za-z0-9_-]{6,}/g, 'vnd_[redacted]'],
   [/\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [redacted]'],
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, '$1:[redacted]@'],
+  [/\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@]*):[^\s@/]+@/gi, '$1:[redacted]@'],
 ];
 
 /**
@@ -18,8 +22,8 @@ const SECRETS: [RegExp, string][] = [
  * path only the last two segments are kept, so that no machine's folders show.
  */
 export function authorLocation(stackTrace: string): string | undefined {
-  for (const line of stackTrace.split('\n')) {
-    const match = FRAME.exec(line);
+  for (const line of stackTrace.slice(0, FRAMES_MAX * FRAME_LENGTH_MAX).split('\n', FRAMES_MAX)) {
+    const match = line.length <= FRAME_LENGTH_MAX ? FRAME.exec(line) : null;
     if (!match || NOT_THE_AUTHORS.test(match[1]!)) continue;
     const path = match[1]!.replaceAll('\\', '/').replace(/^(?:\.\/)+/, '');
     const absolute = path.startsWith('/') || /^[A-Za-z]:\//.test(path) || path.startsWith('../');
@@ -30,7 +34,10 @@ export function authorLocation(stackTrace: string): string | undefined {
 
 /** Makes any text one printable line of at most {@link FAILURE_TEXT_MAX} characters, secrets blotted out. */
 export function oneLine(text: string, max: number = FAILURE_TEXT_MAX): string {
-  let line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  let line = text
+    .slice(0, 4 * FAILURE_TEXT_MAX)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim();
   for (const [pattern, replacement] of SECRETS) line = line.replace(pattern, replacement);
   line = Buffer.from(line, 'utf8').toString('utf8'); // lone surrogates cannot be stored
   return line.length <= max ? line : `${line.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;

@@ -40,11 +40,13 @@ const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy 
 /** gRPC status codes, fixed by the protocol. */
 const GRPC = {
   INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
   ALREADY_EXISTS: 6,
   PERMISSION_DENIED: 7,
   FAILED_PRECONDITION: 9,
   UNIMPLEMENTED: 12,
+  UNAVAILABLE: 14,
   UNAUTHENTICATED: 16,
 } as const;
 
@@ -57,6 +59,12 @@ const REFUSALS: readonly number[] = [
   GRPC.UNIMPLEMENTED,
   GRPC.UNAUTHENTICATED,
 ];
+
+/** Said instead of gRPC's own words, which name hosts and channel states. */
+const PLAIN: Partial<Record<number, string>> = {
+  [GRPC.DEADLINE_EXCEEDED]: 'it did not answer in time',
+  [GRPC.UNAVAILABLE]: 'it cannot be reached',
+};
 
 const IDENTITY = `pegasus-server@${process.pid}`;
 const PAGE_SIZE = 1_000;
@@ -71,7 +79,9 @@ function toTemporalError(error: unknown): TemporalError {
     });
   }
   const certainty = REFUSALS.includes(error.code) ? 'refused' : 'unknown';
-  return new TemporalError(error.details || error.message, certainty, { cause: error });
+  return new TemporalError(PLAIN[error.code] ?? (error.details || error.message), certainty, {
+    cause: error,
+  });
 }
 
 function isNotFound(error: unknown): boolean {
