@@ -10,6 +10,8 @@ import { DemandLoop } from './demand-loop.js';
 import { ServerClient } from './server-client.js';
 import { parseSupervisorSettings } from './settings.js';
 import { TenantPool } from './tenant-pool.js';
+import { spawnWorker, type WorkerChild } from './worker-child.js';
+import { WorkerHomes } from './worker-homes.js';
 
 /** What shutting down may take beyond the drain itself. */
 const SHUTDOWN_MARGIN_MS = 8_000;
@@ -26,7 +28,10 @@ runMain(logger, async () => {
     logger,
   );
   await cache.open();
-  const pool = new TenantPool(settings, cache, logger);
+  const homes = new WorkerHomes(settings.dir);
+  await homes.clear();
+  const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
+  const pool = new TenantPool(settings, cache, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),

@@ -6,8 +6,7 @@
  * 2. There is at most one; a dead one is replaced when next asked for.
  * 3. The next spare is spawned only after a pause, so as not to compete with the start it just served.
  */
-import { type Logger } from '@pegasus-workflows/kit';
-import { spawnWorker, type WorkerChild } from './worker-child.js';
+import { type WorkerChild } from './worker-child.js';
 
 const REFILL_AFTER_MS = 3_000;
 /** After memory ran short the spare stays away for this long. */
@@ -18,10 +17,7 @@ export class SpareWorker {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(
-    private readonly tenantMemoryBytes: number,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly spawn: () => WorkerChild) {}
 
   get pid(): number | undefined {
     return this.#spare?.child.pid;
@@ -31,7 +27,7 @@ export class SpareWorker {
   fill(): void {
     this.#clearTimer();
     if (this.#spare || this.#closed) return;
-    const spare = spawnWorker(this.tenantMemoryBytes, this.logger);
+    const spare = this.spawn();
     this.#spare = spare;
     void spare.exited.then(() => {
       if (this.#spare === spare) this.#spare = undefined;
@@ -43,7 +39,7 @@ export class SpareWorker {
     const spare = this.#spare;
     this.#spare = undefined;
     this.#refillIn(REFILL_AFTER_MS);
-    return spare?.child.connected ? spare : spawnWorker(this.tenantMemoryBytes, this.logger);
+    return spare?.child.connected ? spare : this.spawn();
   }
 
   /** Gives its memory back; another follows much later. */

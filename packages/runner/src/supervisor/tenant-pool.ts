@@ -17,6 +17,7 @@ import { type SupervisorSettings } from './settings.js';
 import { SpareWorker } from './spare.js';
 import { residentBytes } from './tenant-process.js';
 import { Tenant } from './tenant.js';
+import { type WorkerChild } from './worker-child.js';
 
 const SWEEP_MS = 1_000;
 
@@ -39,9 +40,10 @@ export class TenantPool {
   constructor(
     private readonly settings: SupervisorSettings,
     private readonly cache: ArtifactCache,
+    spawn: () => WorkerChild,
     private readonly logger: Logger,
   ) {
-    this.#spare = new SpareWorker(settings.tenantMemoryBytes, logger);
+    this.#spare = new SpareWorker(spawn);
   }
 
   start(): void {

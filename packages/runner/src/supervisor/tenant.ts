@@ -22,6 +22,8 @@ import { type WorkerChild } from './worker-child.js';
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
 const RELOAD = { baseMs: 250, maxMs: 30_000 };
+/** An artifact that takes the process down interrupts all others each time, so it is tried ever more rarely. */
+const RELOAD_SUSPECT = { baseMs: 1_000, maxMs: 300_000 };
 /** A process that lived this long died of something new: its restarts count from one again. */
 const STABLE_MS = 30_000;
 
@@ -166,7 +168,9 @@ export class Tenant {
     if (this.#process !== process) return;
     this.#process = undefined;
     const stable = performance.now() - process.startedAt >= STABLE_MS;
-    this.#deaths = stable ? 1 : this.#deaths + 1;
+    const loading = [...this.#slots.values()].filter((slot) => slot.phase === 'loading');
+    // One load alone explains the death: that artifact waits, the others need not.
+    this.#deaths = stable || loading.length === 1 ? 1 : this.#deaths + 1;
     const delayMs = backoffMs(this.#deaths, RESTART);
     this.#restartAt = performance.now() + delayMs;
     this.context.logger.warn(
@@ -205,7 +209,7 @@ export class Tenant {
   #backOff(slot: Slot, reason: string): void {
     this.#toAbsent(slot);
     slot.failures++;
-    const delayMs = backoffMs(slot.failures, RELOAD);
+    const delayMs = backoffMs(slot.failures, slot.suspect ? RELOAD_SUSPECT : RELOAD);
     slot.retryAt = performance.now() + delayMs;
     const { taskQueue, workflowName, workflowVersion } = slot.artifact;
     this.context.logger.error(
@@ -246,9 +250,9 @@ export class Tenant {
     } catch (error) {
       // The death of a process that had not been asked for this load yet says nothing about the artifact.
       const died = error instanceof ProcessGoneError;
+      if (died && handedOver) slot.suspect = true;
       if (died && !handedOver) this.#toAbsent(slot);
       else this.#backOff(slot, error instanceof Error ? error.message : String(error));
-      if (died && handedOver) slot.suspect = true;
     }
     this.#converge();
   }

@@ -1,10 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { rm } from 'node:fs/promises';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Logger } from '@pegasus-workflows/kit';
+import { type WorkerHomes } from './worker-homes.js';
 import { forwardOutput } from './worker-output.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../worker/main.js', import.meta.url));
@@ -23,8 +20,8 @@ export interface WorkerChild {
 }
 
 /** Spawns a worker process that belongs to no tenant yet, in a private directory that goes with it. */
-export function spawnWorker(tenantMemoryBytes: number, logger: Logger): WorkerChild {
-  const home = mkdtempSync(join(tmpdir(), 'pegasus-worker-'));
+export function spawnWorker(homes: WorkerHomes, tenantMemoryBytes: number, logger: Logger): WorkerChild {
+  const home = homes.make();
   const env: NodeJS.ProcessEnv = { HOME: home, TMPDIR: home, NODE_ENV: 'production' };
   for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name];
   const child = fork(WORKER_MAIN, [], {
@@ -44,6 +41,6 @@ export function spawnWorker(tenantMemoryBytes: number, logger: Logger): WorkerCh
       if (child.pid === undefined) resolve({ code: null, signal: null });
     });
   });
-  void exited.then(() => rm(home, { recursive: true, force: true }).catch(() => undefined));
+  void exited.then(() => homes.remove(home));
   return { child, exited, startedAt: performance.now() };
 }
