@@ -51,14 +51,11 @@ describe('an artifact in demand', () => {
     await bench.start();
     bench.api.demand(demanded(tenant, artifact));
     const workflow = await failure(await bench.run(tenant, artifact, 'failing'));
-    expect(workflow.cause?.stack).toMatch(
-      new RegExp(`at failing \(.*/workflow\.ts:${await lineOf('workflow.ts', 'nonRetryable')}:`),
-    );
+    expect(workflow.cause?.stack).toContain(`/workflow.ts:${await lineOf('workflow.ts', 'nonRetryable(')}:`);
     const activity = await failure(await bench.run(tenant, artifact, 'failingActivity'));
     const cause = (activity.cause as Error).cause as Error;
-    expect(cause.stack).toMatch(
-      new RegExp(`at broken \(activities\.ts:${await lineOf('activities.ts', 'broken on')}:`),
-    );
+    const line = await lineOf('activities.ts', 'broken on');
+    expect(cause.stack).toContain(`at broken (activities.ts:${line}:`);
     expect(cause.stack).not.toContain(bench.dir);
   });
 
