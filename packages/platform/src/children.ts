@@ -21,7 +21,8 @@ export interface ChildSettings {
   onEvent(event: ChildEvent): void;
 }
 
-const START_TIMEOUT_MS = 90_000;
+/** The embedded database makes its files at the first start: many seconds of computing on a busy machine. */
+const START_TIMEOUT_MS = 180_000;
 /** More than the children give themselves, so that one that drains is not killed halfway. */
 const STOP_GRACE_MS = 20_000;
 

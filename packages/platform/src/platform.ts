@@ -73,6 +73,8 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+const require = createRequire(import.meta.url);
+
 const STALE_GRACE_MS = 5_000;
 
 /**
@@ -173,11 +175,9 @@ function platformOf(parts: Parts): Platform {
 
 /** The main file of an installed package: a subpath that the package exports for this. */
 function mainFileOf(part: 'server' | 'supervisor'): string {
-  const specifier = {
-    server: '@pegasus-workflows/server/main',
-    supervisor: '@pegasus-workflows/runner/supervisor',
-  }[part];
-  return createRequire(import.meta.url).resolve(specifier);
+  return part === 'server'
+    ? require.resolve('@pegasus-workflows/server/main')
+    : require.resolve('@pegasus-workflows/runner/supervisor');
 }
 
 /** How this machine reaches a server that listens on `host`: a wildcard address is not one to connect to. */
