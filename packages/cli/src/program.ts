@@ -127,6 +127,7 @@ function addProjectCommands(program: Program): void {
     .description('Package every workflow of the project, publish it, and record it in deployments.toml.')
     .addOption(directory())
     .option('--env <name>', 'name of the entry in deployments.toml (default: the host of the API)')
+    .option('--dev', 'as the next <version>-dev.N, not recorded; nothing when it is unchanged')
     .action(
       program.running(async (context, options: PushOptions) =>
         (await import('./commands/push.js')).push(context, options),

@@ -1,8 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { type Workflow } from '@pegasus-workflows/contracts';
 import { type PackagedWorkflow } from '@pegasus-workflows/project/package';
+import { type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
+import { type PegasusClient } from 'pegasus-workflows-sdk/client';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
 import { buildWorkflow, exitCodeOf, forEachWorkflow } from '../packaging/build.js';
+import { publishDevVersion } from '../packaging/dev-version.js';
 import { publishPackage } from '../packaging/publish.js';
 import { packagedLine, printFailure } from '../packaging/report.js';
 import { recordDeployment } from '../project/ledger.js';
@@ -11,6 +17,8 @@ import { locateProject } from '../project/locate.js';
 export interface PushOptions {
   dir?: string;
   env?: string;
+  /** Publish as the next `<version>-dev.N` and leave the ledger alone. */
+  dev?: boolean;
 }
 
 interface Pushed {
@@ -29,6 +37,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
   const root = await locateProject(context, options);
   const { client } = await connect(context);
   const outcomes = await forEachWorkflow<Pushed>(root, async (project, declared) => {
+    if (options.dev) return pushDev(context, client, project, declared);
     const packaged = await buildWorkflow(context, project, declared);
     const workflow = await publishPackage(context, client, packaged);
     await recordDeployment(context, root, {
@@ -63,4 +72,25 @@ export async function push(context: Context, options: PushOptions): Promise<numb
     }),
   );
   return exitCodeOf(outcomes);
+}
+
+/** A version for trying out: not recorded, since the next change has another one. */
+async function pushDev(
+  context: Context,
+  client: PegasusClient,
+  project: Project,
+  declared: ProjectWorkflow,
+): Promise<Pushed> {
+  const outDir = await mkdtemp(path.join(tmpdir(), 'pegasus-push-'));
+  try {
+    const { unchanged, ...pushed } = await publishDevVersion(context, client, project, declared, outDir);
+    const { out } = context;
+    out.line(`${packagedLine(context, pushed.packaged)}`);
+    out.line(
+      `  ${unchanged ? 'published before' : 'published'} as ${pushed.workflow.visibility} ${pushed.workflow.id}`,
+    );
+    return pushed;
+  } finally {
+    await rm(outDir, { recursive: true, force: true });
+  }
 }

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { createTestHarness, manualInput, testInput, type TestHarness } from 'pegasus-workflows-sdk/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as activities from '../hello/activities.js';
+import { helloWorkflow, hurrySignal } from '../hello/workflow.js';
+
+let harness: TestHarness;
+
+beforeAll(async () => {
+  const workflowsPath = fileURLToPath(new URL('../hello/workflow.ts', import.meta.url));
+  harness = await createTestHarness({ workflowsPath, activities });
+}, 300_000);
+
+afterAll(() => harness?.close());
+
+describe('hello', () => {
+  it('greets after its wait, which takes no time here', async () => {
+    const month = manualInput({ name: 'Ada', waitSeconds: 30 * 24 * 3600 });
+    expect(await harness.run(helloWorkflow, month)).toEqual({
+      greeting: 'Hello, Ada!',
+      hurried: false,
+    });
+  });
+
+  it('greets at once when it is told to hurry', async () => {
+    const result = await harness.run(helloWorkflow, testInput('Grace'), {
+      signals: [{ signal: hurrySignal }],
+    });
+    expect(result).toEqual({ greeting: 'Hello, Grace!', hurried: true });
+  });
+
+  it('greets in spite of an activity that fails twice', async () => {
+    let attempts = 0;
+    const restore = harness.mockActivities({
+      composeGreeting: async (name: string) => {
+        attempts += 1;
+        if (attempts < 3) throw new Error('the greeting service is away');
+        return `Hello at last, ${name}!`;
+      },
+    });
+    const result = await harness.run(helloWorkflow, testInput('Alan'));
+    restore();
+    expect(result.greeting).toBe('Hello at last, Alan!');
+    expect(attempts).toBe(3);
+  });
+});
