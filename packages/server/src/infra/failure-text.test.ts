@@ -67,7 +67,6 @@ describe('failureSentence', () => {
     fc.assert(
       fc.property(text, text, (message, stackTrace) => {
         const line = failureSentence(application(message, stackTrace));
-        // eslint-disable-next-line no-control-regex
         expect(line).not.toMatch(/[\u0000-\u001f\u2028\u2029]/);
         expect(Buffer.from(line, 'utf8').toString('utf8')).toBe(line);
         expect(line.length).toBeLessThanOrEqual(FAILURE_TEXT_MAX);
