@@ -112,7 +112,17 @@ describe('processes', () => {
     });
     bench.api.demand(demanded(tenant, artifact));
     const { env, cwd } = await whereabouts(bench.run(tenant, artifact, 'whereAmI'));
-    const allowed = ['HOME', 'TMPDIR', 'NODE_ENV', 'PATH', 'LANG', 'LC_ALL', 'TZ', 'LOG_LEVEL'];
+    const allowed = [
+      'HOME',
+      'TMPDIR',
+      'NODE_ENV',
+      'MALLOC_ARENA_MAX',
+      'PATH',
+      'LANG',
+      'LC_ALL',
+      'TZ',
+      'LOG_LEVEL',
+    ];
     const own = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
     expect(Object.keys(env).filter((name) => ![...allowed, ...own].includes(name))).toEqual([]);
     expect(JSON.stringify({ ...env, PATH: '' })).not.toContain(bench.dir);

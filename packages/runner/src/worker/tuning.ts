@@ -1,6 +1,6 @@
 import { type WorkerOptions } from '@temporalio/worker';
 
-/** How one artifact's Temporal Worker is sized. Measured; `docs/benchmarks.md` has the numbers. */
+/** How one artifact's Temporal Worker is sized. Pollers and slots are the SDK's own defaults, written down so that an upgrade cannot move them. */
 export const TUNING = {
   reuseV8Context: true,
   workflowThreadPoolSize: 1,
