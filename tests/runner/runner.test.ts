@@ -125,7 +125,7 @@ describe('processes', () => {
     ];
     const own = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
     expect(Object.keys(env).filter((name) => ![...allowed, ...own].includes(name))).toEqual([]);
-    expect(JSON.stringify({ ...env, PATH: '' })).not.toContain(bench.dir);
+    expect(JSON.stringify({ ...env, PATH: '' })).not.toContain(bench.runnerDir);
     expect(cwd).toBe(env['HOME']);
   });
 

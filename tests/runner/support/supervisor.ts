@@ -47,6 +47,8 @@ export class RunnerBench {
     const child = fork(SUPERVISOR, [], {
       env: {
         PATH: process.env['PATH'],
+        // Workers' private directories go with the bench, also after a kill.
+        TMPDIR: this.dir,
         ...testTemporalEnv(NAMESPACE),
         PEGASUS_SERVER_URL: this.api.url,
         PEGASUS_RUNNER_TOKEN: this.api.token,
