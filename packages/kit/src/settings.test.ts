@@ -21,6 +21,7 @@ describe('secretFromEnv', () => {
     expect(secretFromEnv('KEY', { KEY_FILE: file, KEY: 'other' })).toBe('s3cret');
     expect(secretFromEnv('KEY', { KEY: 'other' })).toBe('other');
     expect(secretFromEnv('KEY', {})).toBeUndefined();
+    expect(secretFromEnv('KEY', { KEY: '' })).toBeUndefined();
   });
 });
 

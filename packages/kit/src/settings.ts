@@ -16,10 +16,10 @@ export function parseEnv<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv 
 
 /**
  * A secret from `NAME`, or from the file that `NAME_FILE` points at (trailing newline dropped). Processes are handed
- * secrets by file, so that none shows in `ps` or in an inherited environment.
+ * secrets by file, so that none shows in `ps` or in an inherited environment. An empty value counts as none.
  */
 export function secretFromEnv(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const file = env[`${name}_FILE`];
-  if (file) return readFileSync(file, 'utf8').trimEnd();
-  return env[name];
+  const value = file ? readFileSync(file, 'utf8').trimEnd() : env[name];
+  return value === '' ? undefined : value;
 }
