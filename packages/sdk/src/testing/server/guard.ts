@@ -5,17 +5,18 @@
  * tests. The IPC channel is the leash: it closes when the parent asks for it and when the parent is gone.
  *
  * Invariants
- * 1. When the channel closes, the server gets SIGTERM, and SIGKILL ten seconds later; the guard ends after it.
+ * 1. When the channel closes, the server gets SIGTERM, and SIGKILL a while later; the guard ends after it.
  * 2. When the server ends by itself, the guard ends with the same code.
  * 3. A class archive is put in its place only whole: after the server that wrote it has ended.
  */
 import { spawn } from 'node:child_process';
-import { renameSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import type { ServerCommand } from './java.js';
 
-const GRACE_MS = 10_000;
-
 const { command, args, archive } = JSON.parse(process.argv[2]!) as ServerCommand;
+
+/** Writing an archive takes a second or two, more on a busy machine. */
+const GRACE_MS = archive ? 30_000 : 10_000;
 const server = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
 server.on('error', (error) => {
@@ -24,7 +25,9 @@ server.on('error', (error) => {
 });
 server.on('exit', (code) => {
   try {
-    if (archive) renameSync(archive.draft, archive.final);
+    // A killed server leaves a piece of an archive behind.
+    if (archive && code === null) rmSync(archive.draft, { force: true });
+    else if (archive) renameSync(archive.draft, archive.final);
   } catch {
     // A Java without class archives, or one that was killed, wrote none: the next run starts slower, that is all.
   }

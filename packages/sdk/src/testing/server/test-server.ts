@@ -5,7 +5,7 @@
  * this process, `guard.ts` sees to.
  *
  * Invariants
- * 1. At most one shared server runs per process; it stops when its last user has released it.
+ * 1. New users of a process share one server; it stops when its last user has released it.
  * 2. A failed start is not remembered: the next user tries again.
  * 3. Neither the server nor its pipes keep this process from ending.
  */
@@ -20,8 +20,8 @@ export interface TestServer {
   address: string;
   /** Milliseconds from the start of its process until it accepted connections; 0 for one that was running. */
   startMs: number;
-  /** Idempotent. */
-  release(): Promise<void>;
+  /** Idempotent. Not `reusable`: its present users keep it, new ones get another. */
+  release(options?: { reusable?: boolean }): Promise<void>;
 }
 
 interface Running {
@@ -38,9 +38,10 @@ let shared: { users: number; running: Promise<Running> } | undefined;
 export async function acquireTestServer(options: ProvisionOptions = {}): Promise<TestServer> {
   const entry = (shared ??= { users: 0, running: start(options) });
   entry.users++;
-  const leave = async () => {
-    if (--entry.users > 0) return;
-    if (shared === entry) shared = undefined;
+  const leave = async (reusable: boolean) => {
+    entry.users--;
+    if (shared === entry && (entry.users === 0 || !reusable)) shared = undefined;
+    if (entry.users > 0) return;
     await (await entry.running).stop();
   };
   try {
@@ -108,9 +109,9 @@ async function settled(guard: ChildProcess, exited: Promise<void>): Promise<void
   if (guard.exitCode === null && guard.signalCode === null) await exited;
 }
 
-function once(action: () => Promise<void>): () => Promise<void> {
+function once(action: (reusable: boolean) => Promise<void>): TestServer['release'] {
   let result: Promise<void> | undefined;
-  return () => (result ??= action());
+  return ({ reusable = true } = {}) => (result ??= action(reusable));
 }
 
 function freePort(): Promise<number> {
