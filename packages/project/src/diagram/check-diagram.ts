@@ -3,9 +3,9 @@ import { normalizeDiagram } from '../manifest/diagram-text.js';
 import type { Problem } from '../problems/index.js';
 import { type MermaidError, MermaidThread } from './mermaid-thread.js';
 
-/** Mermaid parses 50 000 characters of an ordinary diagram in far less. */
-const PARSE_MS = 5_000;
-const thread = new MermaidThread(PARSE_MS);
+/** Mermaid parses 50 000 characters of an ordinary diagram in far less, even on a busy machine. */
+const PARSE_MS = 10_000;
+const thread = new MermaidThread();
 
 /**
  * What is wrong with a diagram by Mermaid's own parser: an empty list, or one problem with the line and column where
@@ -25,13 +25,13 @@ export async function checkDiagram(text: string, file = 'workflow.mmd'): Promise
         fix: 'draw fewer details',
       },
     ];
-  const error = await thread.parse(diagram);
+  const error = await thread.parse(diagram, PARSE_MS);
   return error ? [toProblem(error, diagram, file)] : [];
 }
 
 /** Loads Mermaid before the first diagram comes. */
 export async function warmUpDiagrams(): Promise<void> {
-  await thread.parse('flowchart TD\n  a --> b');
+  await thread.parse('flowchart TD\n  a --> b', PARSE_MS);
 }
 
 /** Ends the thread, for a process that wants its memory back. */
@@ -48,10 +48,15 @@ function toProblem(error: MermaidError, diagram: string, file: string): Problem 
       message: 'is not Mermaid: its first word names no type of diagram',
       fix: 'begin with a type such as "flowchart TD", "sequenceDiagram" or "stateDiagram-v2"',
     };
-  const line = error.line ?? lineIn(error.message);
-  const position = line === undefined ? {} : { line: originalLine(diagram, line) };
-  const column = error.column !== undefined && line !== undefined ? { column: error.column } : {};
-  return { file, ...position, ...column, message: describe(error), fix: 'correct the diagram at this place' };
+  const parsed = error.line ?? lineIn(error.message);
+  const line = parsed === undefined ? undefined : originalLine(diagram, parsed);
+  const last = diagram.trimEnd().split('\n').length;
+  if (line === undefined || line > last) {
+    const position = line === undefined ? {} : { line: last };
+    return { file, ...position, message: describe(error), fix: 'correct the diagram at this place' };
+  }
+  const position = { line, ...(error.column === undefined ? {} : { column: error.column }) };
+  return { file, ...position, message: describe(error), fix: 'correct the diagram at this place' };
 }
 
 function describe({ message, unexpected }: MermaidError): string {
@@ -84,5 +89,5 @@ function originalLine(diagram: string, line: number): number {
   const lines = body.split('\n');
   while (kept.length > 0 && lines[kept[0]! - 1]!.trim() === '') kept.shift();
   const before = frontMatter.split('\n').length - 1;
-  return before + (kept[line - 1] ?? kept.at(-1) ?? line);
+  return before + (kept[line - 1] ?? (kept.at(-1) ?? 0) + 1);
 }

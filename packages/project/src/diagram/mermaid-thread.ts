@@ -35,12 +35,13 @@ export class MermaidThread {
   private queue: Promise<unknown> = Promise.resolve();
   private lastId = 0;
 
-  /** @param timeoutMs the most that one diagram may take, not counting the start of the thread */
-  constructor(private readonly timeoutMs: number) {}
-
-  /** What Mermaid has against a text; null when nothing. A diagram that takes too long or too much memory is an error too. */
-  parse(text: string): Promise<MermaidError | null> {
-    const turn = this.queue.then(() => this.take(text));
+  /**
+   * What Mermaid has against a text; null when nothing. A diagram that takes too long or too much memory is an error too.
+   *
+   * @param timeoutMs the most that this diagram may take, not counting its turn and the start of the thread
+   */
+  parse(text: string, timeoutMs: number): Promise<MermaidError | null> {
+    const turn = this.queue.then(() => this.take(text, timeoutMs));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
@@ -52,12 +53,12 @@ export class MermaidThread {
     await worker?.terminate();
   }
 
-  private async take(text: string): Promise<MermaidError | null> {
+  private async take(text: string, timeoutMs: number): Promise<MermaidError | null> {
     const worker = this.worker ?? this.start();
     worker.ref();
     try {
       await this.ready;
-      return await this.ask(worker, text);
+      return await this.ask(worker, text, timeoutMs);
     } finally {
       worker.unref();
     }
@@ -78,9 +79,9 @@ export class MermaidThread {
     return worker;
   }
 
-  private async ask(worker: Worker, text: string): Promise<MermaidError | null> {
+  private async ask(worker: Worker, text: string, timeoutMs: number): Promise<MermaidError | null> {
     const id = ++this.lastId;
-    const answer = waitFor(worker, this.timeoutMs, (reply) =>
+    const answer = waitFor(worker, timeoutMs, (reply) =>
       reply.id === id ? { error: reply.error ?? null } : undefined,
     );
     worker.postMessage({ id, text });

@@ -18,7 +18,7 @@ export function setKeys(
   for (const [key, value] of Object.entries(values)) {
     const entry = locateToml(text).entry([...table, key]);
     if (entry) text = text.slice(0, entry.valueStart) + tomlString(value) + text.slice(entry.valueEnd);
-    else missing.push(`${key} = ${tomlString(value)}`);
+    else missing.push(`${tomlKey(key)} = ${tomlString(value)}`);
   }
   if (missing.length === 0) return text;
   const place = insertionPoint(text, locateToml(text), table);

@@ -100,7 +100,7 @@ async function loadWorkflow(
   const { declared, sourceDir } = spec;
   const stats = await statOrUndefined(path.join(root, sourceDir));
   if (!stats?.isDirectory()) {
-    const key = read.position(['workflow', spec.index, 'source_dir']) ? 'source_dir' : 'name';
+    const key = sourceDir === declared.name ? 'name' : 'source_dir';
     report(
       [key],
       `source folder "${sourceDir}" ${stats ? 'is not a folder' : 'does not exist'}`,

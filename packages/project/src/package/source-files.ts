@@ -25,7 +25,7 @@ const SOURCE_BYTES = 3 * LIMITS.artifactBytes;
  */
 export async function collectSourceFiles(projectDir: string, sourceDir: string): Promise<SourceFile[]> {
   const walk = new Walk(await realpath(projectDir));
-  await walk.folder(sourceDir, [await walk.inside(sourceDir)]);
+  await walk.folder(sourceDir, await walk.lineage(sourceDir));
   walk.check(sourceDir);
   const files = walk.files.sort((a, b) => compareText(a.file, b.file));
   return await Promise.all(files.map(async ({ file, real }) => ({ file, bytes: await readFile(real) })));
@@ -87,6 +87,13 @@ class Walk {
         'copy the file into the project',
       );
     return undefined;
+  }
+
+  /** The real paths of the project, the folder and all between: a link to one of them would never end. */
+  async lineage(folder: string): Promise<(string | undefined)[]> {
+    const segments = folder.split('/');
+    const prefixes = segments.map((_, index) => segments.slice(0, index + 1).join('/'));
+    return [this.root, ...(await Promise.all(prefixes.map((prefix) => this.inside(prefix))))];
   }
 
   check(sourceDir: string): void {

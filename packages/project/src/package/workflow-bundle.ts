@@ -17,7 +17,8 @@ import type { Compiler, Configuration, WebpackError } from 'webpack';
 import type { WorkflowCode } from '../code/check-workflow-code.js';
 import type { ProjectWorkflow } from '../manifest/index.js';
 import { type Problem, ProjectError } from '../problems/index.js';
-import { portableSourceMap, SYNTHETIC } from './source-map.js';
+import { packageOf, PortablePaths, SYNTHETIC } from './portable-path.js';
+import { joinSourceMap, splitSourceMap } from './source-map.js';
 
 const require = createRequire(import.meta.url);
 
@@ -56,7 +57,8 @@ export async function bundleWorkflows(
     if (problems.length === 0) throw error;
     throw new ProjectError(problems, { cause: error });
   }
-  return portableSourceMap(bundle, projectDir, projectDir);
+  const { code: text, map } = splitSourceMap(bundle);
+  return joinSourceMap(text, map, new PortablePaths(projectDir));
 }
 
 class EntryPointBundler extends WorkflowCodeBundler {
@@ -182,7 +184,10 @@ class ImportTrail {
         fix: 'import the package in an activity, or use one that needs nothing of Node',
       })),
     );
-    const failed = this.failures.map(({ issuer, message }) => {
+    const isForbidden = (message: string): boolean =>
+      this.forbidden.some(({ request }) => message.includes(request));
+    const other = this.failures.filter(({ message }) => !isForbidden(message));
+    const failed = other.map(({ issuer, message }) => {
       const missing = /Can't resolve '([^']+)'/.exec(message)?.[1];
       return this.problem(issuer, missing ?? '', (chain) =>
         missing === undefined
@@ -229,17 +234,13 @@ function via(chain: readonly string[]): string {
 
 function packageName(file: string): string {
   const slashed = file.split(path.sep).join('/');
-  const inside = slashed.slice(slashed.lastIndexOf('/node_modules/') + '/node_modules/'.length);
-  return inside
-    .split('/')
-    .slice(0, inside.startsWith('@') ? 2 : 1)
-    .join('/');
+  return packageOf(slashed.slice(slashed.lastIndexOf('/node_modules/') + '/node_modules/'.length));
 }
 
 function installFix(specifier: string): string {
   return /^[./]/.test(specifier)
     ? 'correct the path of the import'
-    : `run \`npm install ${packageName(specifier)}\`, or correct the import`;
+    : `run \`npm install ${packageOf(specifier)}\`, or correct the import`;
 }
 
 function firstLines(message: string): string {

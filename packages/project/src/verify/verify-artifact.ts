@@ -77,7 +77,7 @@ async function verifyContents(contents: ZipContents, manifest: Manifest): Promis
     const missing = `${ARTIFACT_PATHS.manifest} in the artifact declares no workflow "${manifest.name}".`;
     return { problems: read.problems.length > 0 ? read.problems.map(sentence) : [missing], descriptor: null };
   }
-  const { descriptor, problems } = verifyBuild(contents, spec, manifest);
+  const { descriptor, problems } = verifyBuild(contents, spec);
   return {
     problems: [
       ...compareManifests(spec.declared, manifest),
@@ -116,7 +116,7 @@ async function verifyEntryPoints(contents: ZipContents, spec: WorkflowSpec): Pro
 }
 
 /** The descriptor and the bundles beside it. Python artifacts have none: stored, listed and not executable. */
-function verifyBuild(contents: ZipContents, spec: WorkflowSpec, manifest: Manifest): Verdict {
+function verifyBuild(contents: ZipContents, spec: WorkflowSpec): Verdict {
   const { descriptor: path, workflowBundle, activityBundle } = ARTIFACT_PATHS;
   const present = contents.files.has(path);
   if (spec.runtime === 'python') {
@@ -132,7 +132,8 @@ function verifyBuild(contents: ZipContents, spec: WorkflowSpec, manifest: Manife
   if (typeof descriptor === 'string') return { problems: [`${path} ${descriptor}.`], descriptor: null };
   const problems: string[] = [];
   const workflowType = spec.entryPoints[0]!.exportName;
-  const expected = { name: manifest.name, version: manifest.version, workflowType };
+  const { name, version } = spec.declared;
+  const expected = { name, version, workflowType };
   for (const field of ['name', 'version', 'workflowType'] as const)
     if (descriptor[field] !== expected[field])
       problems.push(`${path} has ${field} "${descriptor[field]}", but it must be "${expected[field]}".`);
