@@ -261,6 +261,10 @@ class TemporalClientPort implements TemporalPort {
   }
 
   async cancel(workflowId: string, requestId: string): Promise<'requested' | 'closed' | 'unknown'> {
+    // Temporal acknowledges the cancellation of a closed run as if it were open, so that has to be asked first.
+    const run = await this.describe(workflowId);
+    if (!run) return 'unknown';
+    if (run.status !== 'RUNNING' && run.status !== 'CONTINUED_AS_NEW') return 'closed';
     try {
       await this.#call(TEMPORAL_DEADLINES.call, () =>
         this.#service.requestCancelWorkflowExecution({
@@ -272,9 +276,8 @@ class TemporalClientPort implements TemporalPort {
       );
       return 'requested';
     } catch (error) {
-      if (!isNotFound(error)) throw toTemporalError(error);
-      // Temporal answers NOT_FOUND for a closed run too.
-      return (await this.describe(workflowId)) ? 'closed' : 'unknown';
+      if (isNotFound(error)) return 'closed';
+      throw toTemporalError(error);
     }
   }
 

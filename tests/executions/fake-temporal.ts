@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import {
+  TemporalError,
+  type RunClose,
+  type RunDescription,
+  type StartRequest,
+  type TemporalPort,
+  type VisibleRun,
+  type WaitOptions,
+} from '../../packages/server/src/infra/temporal.js';
+
+interface FakeRun {
+  request: StartRequest;
+  runId: string;
+  startedAt: Date;
+  close?: RunClose;
+}
+
+type Ending =
+  | { status: 'COMPLETED'; result: unknown }
+  | { status: 'TIMED_OUT' }
+  | { status: 'CANCELED' }
+  | { status: 'TERMINATED'; reason: string };
+
+/** A Temporal in memory whose runs end when a test says so. `temporal-port.ts` holds it to what the real one does. */
+export class FakeTemporal implements TemporalPort {
+  readonly runs = new Map<string, FakeRun>();
+  /** Queries of visibility so far. */
+  queries: { closedSince: Date }[] = [];
+  /** Long polls open now. */
+  waiting = 0;
+  /** Every call fails, its effect unknown. */
+  down = false;
+  #waiters = new Set<() => void>();
+
+  /** Ends a run, at an instant. */
+  end(workflowId: string, ending: Ending, closedAt = new Date()): void {
+    const run = this.runs.get(workflowId)!;
+    run.close = { runId: run.runId, closedAt, ...ending };
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  async start(request: StartRequest): Promise<{ runId: string }> {
+    this.#answer();
+    if (request.workflowType === '')
+      throw new TemporalError('WorkflowType is not set on request.', 'refused');
+    let run = this.runs.get(request.workflowId);
+    if (!run)
+      this.runs.set(request.workflowId, (run = { request, runId: randomUUID(), startedAt: new Date() }));
+    return { runId: run.runId };
+  }
+
+  async describe(workflowId: string): Promise<RunDescription | undefined> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    return run && { ...this.#visible(run) };
+  }
+
+  async waitForClose(workflowId: string, { signal, runId }: WaitOptions): Promise<RunClose | undefined> {
+    this.waiting++;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        this.#answer();
+        const run = this.runs.get(workflowId);
+        if (!run || (runId !== undefined && run.runId !== runId)) return undefined;
+        if (run.close) return run.close;
+        await new Promise<void>((resolve) => {
+          const wake = (): void => {
+            this.#waiters.delete(wake);
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          this.#waiters.add(wake);
+          signal.addEventListener('abort', wake);
+        });
+      }
+    } finally {
+      this.waiting--;
+    }
+  }
+
+  async history(workflowId: string): Promise<HistoryEvent[] | undefined> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    return run && [{ id: '1', type: 'WorkflowExecutionStarted', timestamp: run.startedAt.toISOString() }];
+  }
+
+  async cancel(workflowId: string): Promise<'requested' | 'closed' | 'unknown'> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    if (!run) return 'unknown';
+    return run.close ? 'closed' : 'requested';
+  }
+
+  async terminate(workflowId: string, runId: string, reason: string): Promise<void> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    if (run && run.runId === runId && !run.close) this.end(workflowId, { status: 'TERMINATED', reason });
+  }
+
+  async *listClosedSince(since: Date): AsyncGenerator<VisibleRun> {
+    this.#answer();
+    this.queries.push({ closedSince: since });
+    for (const run of [...this.runs.values()])
+      if (run.close && run.close.closedAt >= since) yield this.#visible(run);
+  }
+
+  async *listOpen(): AsyncGenerator<VisibleRun> {
+    this.#answer();
+    for (const run of [...this.runs.values()]) if (!run.close) yield this.#visible(run);
+  }
+
+  async ping(): Promise<void> {
+    this.#answer();
+  }
+
+  async close(): Promise<void> {}
+
+  #answer(): void {
+    if (this.down) throw new TemporalError('it cannot be reached', 'unknown');
+  }
+
+  #visible(run: FakeRun): VisibleRun {
+    return {
+      workflowId: run.request.workflowId,
+      runId: run.runId,
+      status: run.close?.status ?? 'RUNNING',
+      taskQueue: run.request.taskQueue,
+      startedAt: run.startedAt,
+      closedAt: run.close?.closedAt,
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+import { artifactTaskQueue, temporalWorkflowId } from '@pegasus-workflows/contracts';
+import { connectTemporal, type TemporalPort } from '@pegasus-workflows/server';
+import { eventually } from '../support/wait.js';
+import { FakeTemporal } from './fake-temporal.js';
+
+/** What every TemporalPort does: the real one, and the fake that other tests put in its place. */
+
+const implementations: [string, () => TemporalPort][] = [
+  ['the real one', () => connectTemporal(inject('temporal'))],
+  ['the fake', () => new FakeTemporal()],
+];
+
+describe.each(implementations)('%s', (_name, make) => {
+  const port = make();
+  afterAll(() => port.close());
+
+  function request() {
+    const id = randomUUID();
+    const tenantId = randomUUID();
+    return {
+      workflowId: temporalWorkflowId(tenantId, 'demo', id),
+      requestId: id,
+      workflowType: 'nobody',
+      taskQueue: artifactTaskQueue(tenantId, randomBytes(32).toString('hex')),
+      argument: { executionId: id, input: null },
+    };
+  }
+  const signal = () => AbortSignal.timeout(20_000);
+  const all = async (runs: AsyncIterable<{ workflowId: string }>) => {
+    const found: { workflowId: string }[] = [];
+    for await (const run of runs) found.push(run);
+    return found;
+  };
+
+  it('answers', async () => {
+    await port.ping();
+  });
+
+  it('starts a run once, however often it is asked, also after its end', async () => {
+    const wanted = request();
+    const first = await port.start(wanted);
+    expect(await port.start(wanted)).toEqual(first);
+    expect(await port.start({ ...wanted, requestId: randomUUID() })).toEqual(first);
+    await port.terminate(wanted.workflowId, first.runId, 'enough');
+    expect(await port.start({ ...wanted, requestId: randomUUID() })).toEqual(first);
+    expect((await port.describe(wanted.workflowId))?.status).toBe('TERMINATED');
+  });
+
+  it('refuses a start that cannot be, with certainty', async () => {
+    await expect(port.start({ ...request(), workflowType: '' })).rejects.toMatchObject({
+      name: 'TemporalError',
+      certainty: 'refused',
+    });
+  });
+
+  it('describes an open run, and shows it among the open ones', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    expect(await port.describe(wanted.workflowId)).toMatchObject({
+      runId,
+      status: 'RUNNING',
+      taskQueue: wanted.taskQueue,
+    });
+    await eventually(async () =>
+      expect(await all(port.listOpen())).toContainEqual(
+        expect.objectContaining({ workflowId: wanted.workflowId, runId, taskQueue: wanted.taskQueue }),
+      ),
+    );
+    expect(await port.cancel(wanted.workflowId, 'r')).toBe('requested');
+    await port.terminate(wanted.workflowId, runId, 'done with');
+  });
+
+  it('waits for the close, then tells it at once, and shows it among the closed ones', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    const waiting = port.waitForClose(wanted.workflowId, { signal: signal(), runId });
+    await port.terminate(wanted.workflowId, runId, 'for a reason');
+    const close = await waiting;
+    expect(close).toMatchObject({ status: 'TERMINATED', reason: 'for a reason', runId });
+    expect(await port.waitForClose(wanted.workflowId, { signal: signal() })).toEqual(close);
+    expect(await port.cancel(wanted.workflowId, 'r')).toBe('closed');
+    await eventually(async () =>
+      expect(await all(port.listClosedSince(new Date(close!.closedAt.getTime() - 1)))).toContainEqual(
+        expect.objectContaining({ workflowId: wanted.workflowId, status: 'TERMINATED' }),
+      ),
+    );
+    expect((await port.history(wanted.workflowId))![0]).toMatchObject({
+      id: '1',
+      type: 'WorkflowExecutionStarted',
+    });
+  });
+
+  it('ends a wait when told to', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    const stop = new AbortController();
+    const waiting = port.waitForClose(wanted.workflowId, { signal: stop.signal, runId });
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    await port.terminate(wanted.workflowId, runId, 'done with');
+  });
+
+  it('knows nothing of a run that never was', async () => {
+    const { workflowId } = request();
+    expect(await port.describe(workflowId)).toBeUndefined();
+    expect(await port.history(workflowId)).toBeUndefined();
+    expect(await port.waitForClose(workflowId, { signal: signal() })).toBeUndefined();
+    expect(await port.cancel(workflowId, 'r')).toBe('unknown');
+    await port.terminate(workflowId, randomUUID(), 'no matter');
+  });
+});
