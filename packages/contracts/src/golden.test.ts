@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type z } from 'zod';
+import {
+  dataOf,
+  downloadUrlSchema,
+  errorBodySchema,
+  executionSchema,
+  historySchema,
+  listOf,
+  requirementsSummarySchema,
+  uploadUrlSchema,
+  workflowSchema,
+} from './index.js';
+
+const GOLDEN = new URL('../golden/', import.meta.url);
+
+/** The shape of each golden file, by the longest prefix of its name. */
+const SHAPES: Record<string, z.ZodType> = {
+  'upload-url': dataOf(uploadUrlSchema),
+  'download-url': dataOf(downloadUrlSchema),
+  workflow: dataOf(workflowSchema),
+  'workflow-list': listOf(workflowSchema),
+  'requirements-summary': dataOf(requirementsSummarySchema),
+  execution: dataOf(executionSchema),
+  'execution-list': listOf(executionSchema),
+  'execution-history': dataOf(historySchema),
+  error: errorBodySchema,
+};
+
+describe('golden wire files', () => {
+  it.each(readdirSync(GOLDEN).filter((file) => file.endsWith('.json')))(
+    '%s has exactly its shape',
+    (file) => {
+      const [shape] = Object.keys(SHAPES)
+        .filter((prefix) => file.startsWith(prefix))
+        .sort((a, b) => b.length - a.length);
+      const golden: unknown = JSON.parse(readFileSync(new URL(file, GOLDEN), 'utf8'));
+      // Parsing drops unknown keys, so equality says that there are none.
+      expect(SHAPES[shape!]!.parse(golden)).toEqual(golden);
+    },
+  );
+});

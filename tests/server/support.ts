@@ -1,0 +1,201 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { type ErrorBody, type Role, type UploadUrl, type Workflow } from '@pegasus-workflows/contracts';
+import { createLogger } from '@pegasus-workflows/kit';
+import { Registry } from 'prom-client';
+import { describe, expect, inject } from 'vitest';
+import {
+  connectTemporal,
+  createApp,
+  createExecutionEngine,
+  createKey,
+  openDatabase,
+  openLocalArtifacts,
+  parseServerSettings,
+  schema,
+  type DatabaseSettings,
+  type Services,
+} from '../../packages/server/src/index.js';
+import { createDatabase } from '../support/postgres.js';
+import '../support/provided.js';
+import { type Artifact } from './artifacts.js';
+
+export interface TestDialect {
+  settings: DatabaseSettings;
+  drop(): Promise<void>;
+}
+
+const DIALECTS = {
+  PGlite: () => Promise.resolve({ settings: { pgliteDir: 'memory://' }, drop: async () => {} }),
+  PostgreSQL: async () => {
+    const { url, drop } = await createDatabase();
+    return { settings: { url }, drop };
+  },
+} satisfies Record<string, () => Promise<TestDialect>>;
+
+/** Declares a suite twice: on the embedded database and on a real PostgreSQL, a database of its own each. */
+export function forEachDialect(name: string, declare: (open: () => Promise<TestDialect>) => void): void {
+  for (const [dialect, open] of Object.entries(DIALECTS))
+    describe(`${name} on ${dialect}`, () => declare(open));
+}
+
+export interface Reply<T = any> {
+  status: number;
+  headers: Headers;
+  body: { data: T; meta?: { count: number } } & ErrorBody;
+}
+
+export interface CallOptions {
+  key?: string | undefined;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+/** The server's app on a fresh database, with three tenants and their keys, a clock to turn, and everything real. */
+export async function testServer(dialect: TestDialect) {
+  const dir = await mkdtemp(join(tmpdir(), 'pegasus-server-'));
+  const temporal = inject('temporal');
+  const settings = parseServerSettings({
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    PEGASUS_PGLITE_DIR: 'memory://',
+    PEGASUS_ARTIFACTS_DIR: join(dir, 'artifacts'),
+    PEGASUS_URL_SIGNING_KEY: randomBytes(32).toString('hex'),
+    PEGASUS_RUNNER_TOKEN: randomBytes(32).toString('hex'),
+    PEGASUS_PUBLIC_URL: 'http://pegasus.test',
+  });
+  let offsetMs = 0;
+  const logger = createLogger('test');
+  const services: Services = {
+    db: await openDatabase(dialect.settings, logger),
+    artifacts: await openLocalArtifacts(settings.artifactsDir),
+    temporal: connectTemporal(settings.temporal),
+    logger,
+    metrics: new Registry(),
+    settings,
+    clock: () => new Date(Date.now() + offsetMs),
+  };
+  const engine = createExecutionEngine(services);
+  const app = createApp(services, engine);
+  const tenants = {
+    a: await makeTenant(services, 'a'),
+    b: await makeTenant(services, 'b'),
+    platform: await makeTenant(services, 'platform', true),
+  };
+  const servers: Server[] = [];
+
+  const call = async <T = any>(
+    method: string,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<Reply<T>> => {
+    const headers: Record<string, string> = { ...options.headers };
+    if (options.key !== undefined) headers['authorization'] = `Bearer ${options.key}`;
+    const isRaw = typeof options.body === 'string' || options.body instanceof Uint8Array;
+    if (options.body !== undefined && !isRaw) headers['content-type'] ??= 'application/json';
+    const body = isRaw ? (options.body as BodyInit) : JSON.stringify(options.body);
+    const response = await app.request(path, {
+      method,
+      headers,
+      ...(options.body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  };
+
+  const server = {
+    dir,
+    app,
+    services,
+    engine,
+    settings,
+    tenants,
+    call,
+    turnClock: (ms: number) => void (offsetMs += ms),
+    resetClock: () => void (offsetMs = 0),
+    reserve: (key: string, { manifest: { name, version }, zip }: Artifact) =>
+      call<UploadUrl>('POST', '/api/v1/workflows/upload-url', {
+        key,
+        body: { name, version, sizeBytes: zip.length },
+      }),
+    put: (uploadUrl: string, zip: Buffer, headers: Record<string, string> = {}) =>
+      call('PUT', uploadUrl.slice(settings.publicUrl.length), {
+        body: new Uint8Array(zip),
+        headers: { 'content-type': 'application/zip', 'content-length': String(zip.length), ...headers },
+      }),
+    finalize: (key: string, workflowId: string, manifest: unknown) =>
+      call<Workflow>('POST', '/api/v1/workflows', { key, body: { workflowId, manifest } }),
+    /** upload-url, PUT, finalize: the answer of the last. */
+    async publish(key: string, artifact: Artifact): Promise<Reply<Workflow>> {
+      const reserved = await server.reserve(key, artifact);
+      expect(reserved).toMatchObject({ status: 201 });
+      expect(await server.put(reserved.body.data.uploadUrl, artifact.zip)).toMatchObject({ status: 204 });
+      return server.finalize(key, reserved.body.data.workflowId, artifact.manifest);
+    },
+    /** A further key of tenant A. */
+    async keyOf(roles: Role[], over: { expiresAt?: Date } = {}) {
+      const { id: tenantId, principalId } = tenants.a;
+      return services.db.tenant(tenantId, (tx) => createKey(tx, { tenantId, principalId, roles, ...over }));
+    },
+    /** All that is stored, rows and bytes, to compare before and after. */
+    async snapshot() {
+      const rows = await services.db.system(async (tx) => ({
+        workflows: await tx.select().from(schema.workflows).orderBy(schema.workflows.id),
+        uploads: await tx.select().from(schema.workflowUploads).orderBy(schema.workflowUploads.workflowId),
+        executions: await tx.select().from(schema.executions).orderBy(schema.executions.id),
+      }));
+      const stored = (await services.artifacts.list()).map(({ sha256 }) => sha256).sort();
+      const staged = (await services.artifacts.listStaged()).map(({ file }) => file).sort();
+      return { ...rows, stored, staged };
+    },
+    /** The same app behind a real socket, for what only streaming shows. Answers its base URL. */
+    async listen(): Promise<string> {
+      const listening = await new Promise<Server>((resolve) => {
+        const started = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, () =>
+          resolve(started),
+        ) as Server;
+      });
+      servers.push(listening);
+      return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+    },
+    async close() {
+      for (const listening of servers) {
+        listening.closeAllConnections();
+        await new Promise((done) => listening.close(done));
+      }
+      await engine.close();
+      await services.temporal.close();
+      await services.db.close();
+      await dialect.drop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
+export type TestServer = Awaited<ReturnType<typeof testServer>>;
+
+async function makeTenant({ db }: Services, slug: string, isPlatform = false) {
+  return db.system(async (tx) => {
+    const id = randomUUID();
+    await tx.insert(schema.tenants).values({ id, slug, isPlatform });
+    const [principal] = await tx
+      .insert(schema.principals)
+      .values({ tenantId: id, kind: 'USER', name: slug })
+      .returning();
+    const principalId = principal!.id;
+    const { key } = await createKey(tx, { tenantId: id, principalId, roles: ['tenant_admin'] });
+    return { id, principalId, key };
+  });
+}
+
+/** The body of a failure, exactly. */
+export function failure(status: number, code: string, error: string | RegExp) {
+  const sentence = typeof error === 'string' ? error : expect.stringMatching(error);
+  return expect.objectContaining({ status, body: expect.objectContaining({ code, error: sentence }) });
+}
