@@ -1,8 +1,10 @@
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { formatProblem } from '../problems/index.js';
 import { checkDiagram, closeDiagrams } from './check-diagram.js';
 import { MermaidThread } from './mermaid-thread.js';
 
+// Starting Mermaid takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 afterAll(closeDiagrams);
 
 test.each([

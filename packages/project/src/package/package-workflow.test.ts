@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { closeDiagrams } from '../diagram/index.js';
 import { loadProject } from '../manifest/index.js';
 import { ProjectError } from '../problems/index.js';
@@ -10,6 +10,8 @@ import { readZip, type ZipContents } from '../verify/read-zip.js';
 import { verifyArtifact } from '../verify/verify-artifact.js';
 import { type PackagedWorkflow, type PackageOptions, packageWorkflow } from './package-workflow.js';
 
+// Real bundlers and Mermaid: seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 afterAll(closeDiagrams);
 
 async function pack(dir: string, options?: PackageOptions): Promise<PackagedWorkflow> {
@@ -276,7 +278,7 @@ describe('the source folder', () => {
         /^demo holds more than 75 MiB; the largest files are demo\/data\/large\.bin \(90 MiB\)/,
       ),
     ]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 
   test('is refused when its zip is too large', async () => {

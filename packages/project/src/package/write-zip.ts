@@ -1,8 +1,12 @@
-import { zipSync, type Zippable } from 'fflate';
+import { deflateSync, zipSync, type Zippable } from 'fflate';
 import { compareText } from '../problems/index.js';
 
 /** A regular file, rw-r--r--, in the upper half of the external attributes as Unix zip tools write it. */
 const FILE_ATTRIBUTES = (0o100644 << 16) >>> 0;
+
+/** Files are judged by their first bytes: what does not shrink by a tenth there (images, archives) is stored as it is. */
+const SAMPLE_BYTES = 64 * 1024;
+const WORTHWHILE = 0.9;
 
 /**
  * Zips files so that the same input gives the same bytes on any machine: entries sorted, one mtime, one mode, and a
@@ -15,6 +19,12 @@ export function writeZip(files: ReadonlyMap<string, Uint8Array>): Buffer {
   const mtime = new Date(1980, 0, 1);
   const entries: Zippable = {};
   for (const [file, bytes] of [...files].sort(([a], [b]) => compareText(a, b)))
-    entries[file] = [bytes, { level: 6, mtime, os: 3, attrs: FILE_ATTRIBUTES }];
+    entries[file] = [bytes, { level: level(bytes), mtime, os: 3, attrs: FILE_ATTRIBUTES }];
   return Buffer.from(zipSync(entries));
+}
+
+function level(bytes: Uint8Array): 0 | 6 {
+  const sample = bytes.subarray(0, SAMPLE_BYTES);
+  if (bytes.length <= SAMPLE_BYTES) return 6;
+  return deflateSync(sample, { level: 1 }).length < sample.length * WORTHWHILE ? 6 : 0;
 }

@@ -1,9 +1,2 @@
-export {
-  locateToml,
-  positionAt,
-  type TomlEntry,
-  type TomlMap,
-  type TomlPath,
-  type TomlTable,
-} from './locate.js';
-export { isTable, parseToml, type ParsedToml } from './parse.js';
+export { locateToml, type TomlMap, type TomlPath } from './locate.js';
+export { isTable, parseToml } from './parse.js';

@@ -1,11 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LIMITS, type Manifest } from '@pegasus-workflows/contracts';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { closeDiagrams } from '../diagram/index.js';
 import { writeZip } from '../package/write-zip.js';
 import { HELLO_FILES, temporaryProject } from '../testing/temporary-project.js';
 import { ArtifactProblems, type VerifiedArtifact } from './problems.js';
 import { verifyArtifact } from './verify-artifact.js';
+
+// Starting Mermaid takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
+afterAll(closeDiagrams);
 
 const DESCRIPTOR = {
   format: 1,

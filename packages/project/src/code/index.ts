@@ -1,2 +1,0 @@
-export { checkEntryPoint } from './check-entry-point.js';
-export { type ReadSource } from './resolve-module.js';
