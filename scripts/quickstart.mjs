@@ -119,13 +119,13 @@ function farewell(url) {
   const credentials = path.relative(process.cwd(), env.PEGASUS_CREDENTIALS_FILE);
   console.log(`
 Done in ${seconds(started)}. Where to look next:
-   ${url}/docs                 the HTTP API, to try out
-   ${project}/hello/workflow.ts   what has just run; change it and start this again
-   docs/cli.md                    every command
-   README.md                      a project of your own, in five commands`);
+   ${project}/hello/workflow.ts  what has just run; change it and start this again
+   README.md                        a project of your own, in five commands
+   docs/cli.md                      every command`);
   if (once) return;
   console.log(`
-The platform is up at ${url} until Ctrl-C. In another terminal, in this folder:
+The platform is up at ${url} until Ctrl-C; ${url}/docs is the HTTP API, to try out.
+In another terminal, in this folder:
    export PEGASUS_CREDENTIALS_FILE=${credentials}
    npx pegasus-workflows run hello --follow --input '{"name": "Ada", "waitSeconds": 10}'
    npx pegasus-workflows executions list hello`);
@@ -143,8 +143,7 @@ async function main() {
       interrupted = true;
     });
   try {
-    await stage('Package', () => must(['package', '-C', project]));
-    const reference = await stage('Publish', publish);
+    const reference = await stage('Package and publish examples/hello', publish);
     await stage('Run', () =>
       must(['run', reference, '--profile', 'local', '--follow', '--input', '{"name": "Pegasus"}']),
     );

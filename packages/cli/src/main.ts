@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { createContext, type Surroundings } from './context.js';
+import { type Output } from './output/output.js';
 import { createProgram } from './program.js';
 
 const USAGE = 2;
@@ -34,22 +35,21 @@ export async function runCommandLine(argv: string[], surroundings: Surroundings)
     const json = argv.includes('--json');
     const color = !argv.includes('--no-color');
     const { out } = createContext(surroundings, { json, color });
-    if (error instanceof CommanderError) return usageError(error, json, surroundings);
+    if (error instanceof CommanderError) return usageError(error, out);
     const { reportError } = await import('./output/report-error.js');
     return reportError(error, out, surroundings.env['PEGASUS_DEBUG'] === '1');
   }
 }
 
 /** What commander throws: help and version (told already, fine) or words it cannot read. */
-function usageError(error: CommanderError, json: boolean, { stdout, stderr, env }: Surroundings): number {
+function usageError(error: CommanderError, out: Output): number {
   if (error.exitCode === 0) return 0;
   if (error.code === 'commander.help') return USAGE;
   const [sentence = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const message = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.?$/, '.')}`;
   const hint =
     suggestion?.replace(/^\(|\)$/g, '') ?? 'Run `pegasus-workflows --help`, or the command with --help.';
-  const { out } = createContext({ stdout, stderr, env, cwd: '' }, { json });
-  if (json) out.result({ error: message, code: 'VALIDATION_ERROR', hint });
+  if (out.json) out.result({ error: message, code: 'VALIDATION_ERROR', hint });
   else {
     out.note(`${out.noteColors.bad('error:')} ${message}`);
     out.note(`${out.noteColors.command('next:')} ${hint}`);

@@ -19,7 +19,7 @@ export function createProgram(surroundings: Surroundings): Program {
     .option('--token <key>', 'API key, instead of a profile')
     .option('--base-url <url>', 'where the platform is, instead of what the profile says')
     .option('--no-color', 'no colours (NO_COLOR is respected too)')
-    .configureHelp({ showGlobalOptions: true, helpWidth: helpWidth(surroundings) })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, helpWidth: helpWidth(surroundings) })
     .configureOutput({
       writeOut: (text) => void surroundings.stdout.write(text),
       writeErr: (text) => void surroundings.stderr.write(text),

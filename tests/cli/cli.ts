@@ -1,0 +1,58 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url));
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A folder and a home of their own, and the real command in them: nothing of this machine's settings gets in. */
+export class Terminal implements AsyncDisposable {
+  private constructor(
+    readonly root: string,
+    private readonly extra: NodeJS.ProcessEnv,
+  ) {}
+
+  static async open(env: NodeJS.ProcessEnv = {}): Promise<Terminal> {
+    return new Terminal(await mkdtemp(path.join(tmpdir(), 'pegasus-cli-')), env);
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    const { PATH } = process.env;
+    return { PATH, HOME: path.join(this.root, 'home'), COLUMNS: '100', ...this.extra };
+  }
+
+  /** Runs one command to its end. `cwd` is below the folder. */
+  async run(
+    args: string[],
+    options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
+  ): Promise<Finished> {
+    const child = this.spawn(args, options);
+    child.stdin?.end(options.input ?? '');
+    const closed = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+    const [stdout, stderr, code] = await Promise.all([text(child.stdout!), text(child.stderr!), closed]);
+    return { code, stdout, stderr };
+  }
+
+  /** Starts a command that stays, such as `dev`. */
+  spawn(
+    args: string[],
+    { cwd = '.', env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ): ChildProcess {
+    return spawn(process.execPath, [BIN, ...args], {
+      cwd: path.join(this.root, cwd),
+      env: { ...this.env, ...env },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
