@@ -161,6 +161,10 @@ describe('the worker dies', () => {
       const expected = Array.from({ length: STEPS }, (_, index) => index + 1);
       if (repeated > 0) expected.splice(12, 0, 12);
       expect(steps).toEqual(expected);
+      // The failpoint did fire: one activity was started again, once.
+      const { events } = await machine.client.executions.history(workflow.id, execution.id);
+      const repeats = events.filter(({ type, attempt }) => type === 'ActivityTaskStarted' && attempt !== 1);
+      expect(repeats.map(({ attempt }) => attempt)).toEqual([2]);
       await disarm();
     },
     2 * MINUTES,

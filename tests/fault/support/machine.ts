@@ -10,7 +10,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -65,8 +65,12 @@ export class Machine {
    * @returns the pid that will die of it
    */
   async arm(part: 'server' | 'supervisor', ...failpoints: string[]): Promise<number> {
+    await this.up();
     await writeFile(this.#armFile(part), failpoints.join('\n'));
+    // Its workers would outlive it for a moment, and do what the armed ones are to do.
+    const workers = part === 'supervisor' ? await this.pids('worker') : [];
     await this.kill(part);
+    for (const pid of workers) killNow(pid);
     await this.up();
     return (await this.pids(part))[0]!;
   }
@@ -132,6 +136,10 @@ export class Machine {
           server: server.length,
           temporal: temporal.length,
         }).toEqual({ supervisor: 1, server: 1, temporal: 1 });
+        for (const part of ['server', 'supervisor'] as const) {
+          const looked = await readFile(`${this.#armFile(part)}.pid`, 'utf8');
+          expect(looked, `the ${part} is starting`).toBe(String({ server, supervisor }[part][0]!.pid));
+        }
         const ready = await fetch(`${this.#ready.url}/ready`);
         expect(ready.status, await ready.text()).toBe(200);
       },

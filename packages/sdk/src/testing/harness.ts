@@ -29,7 +29,7 @@ export interface TestHarnessOptions extends WorkflowSource {
 
 /** A signal to send while the workflow runs. */
 export interface TimedSignal {
-  signal: string | SignalDefinition<never[]>;
+  signal: string | Pick<SignalDefinition, 'name'>;
   args?: unknown[];
   /** Virtual time after the start; default: at once. */
   after?: Duration;
@@ -99,6 +99,8 @@ export class TestHarness implements AsyncDisposable {
   /** Temporal's own client, for all that is not here. */
   readonly client: TimeSkippingWorkflowClient;
   readonly taskQueue: string;
+  /** `host:port` of the test server. */
+  readonly address: string;
   /** How long the server took to start, in milliseconds; shared harnesses report the same start. */
   readonly serverStartMs: number;
   readonly #parts: Parts;
@@ -109,6 +111,7 @@ export class TestHarness implements AsyncDisposable {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.taskQueue = parts.taskQueue;
+    this.address = parts.server.address;
     this.serverStartMs = parts.server.startMs;
     this.client = new TimeSkippingWorkflowClient({
       connection: parts.connections.client,
