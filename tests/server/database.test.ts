@@ -1,8 +1,8 @@
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { hostname, tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createLogger } from '@pegasus-workflows/kit';
@@ -124,9 +124,14 @@ describe('migrations', () => {
       await cp(MIGRATIONS_DIR, dir, { recursive: true });
       const before = await readdir(dir);
       const tool = join(rootDir, 'node_modules', 'drizzle-kit', 'bin.cjs');
-      const schemaFile = join(rootDir, 'packages', 'server', 'src', 'infra', 'schema.ts');
-      const args = [tool, 'generate', '--dialect', 'postgresql', '--schema', schemaFile, '--out', dir];
-      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: dir });
+      // It reads its folder by a path below its own, so both are named from the package.
+      const cwd = join(rootDir, 'packages', 'server');
+      const args = ['generate', '--dialect', 'postgresql', '--schema', './src/infra/schema.ts'];
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [tool, ...args, '--out', relative(cwd, dir)],
+        { cwd },
+      );
       expect(stdout).toMatch(/No schema changes/);
       expect(await readdir(dir)).toEqual(before);
     } finally {
@@ -181,7 +186,7 @@ describe('a PGlite directory', () => {
       await expect.poll(() => committed, { timeout: 60_000 }).toBeGreaterThan(20);
       await expect(openDatabase({ pgliteDir: data }, logger)).rejects.toMatchObject({
         code: 'SERVICE_UNAVAILABLE',
-        message: `The directory ${data} is in use by process ${child.pid} on ${(await import('node:os')).hostname()}.`,
+        message: `The directory ${data} is in use by process ${child.pid} on ${hostname()}.`,
       });
       child.kill('SIGKILL');
       await once(child, 'exit');

@@ -28,7 +28,7 @@ export async function readJsonBody(request: HonoRequest, maxBytes: number): Prom
     throw new PegasusError('VALIDATION_ERROR', 'The body is not valid JSON.', { cause: error });
   }
   // One level more than a run's input, because the input itself is a field of the body.
-  const { depth, storable } = scanJson(text);
+  const { depth, storable, hasProtoKey, hasInfinity } = scanJson(text);
   if (depth > LIMITS.runInputDepth + 1) {
     throw new PegasusError(
       'VALIDATION_ERROR',
@@ -39,6 +39,18 @@ export async function readJsonBody(request: HonoRequest, maxBytes: number): Prom
     throw new PegasusError(
       'VALIDATION_ERROR',
       'The body holds a NUL character or half of a surrogate pair, which cannot be stored.',
+    );
+  }
+  if (hasProtoKey) {
+    throw new PegasusError(
+      'VALIDATION_ERROR',
+      'The body has the key "__proto__", which cannot be passed on unchanged; give it another name.',
+    );
+  }
+  if (hasInfinity) {
+    throw new PegasusError(
+      'VALIDATION_ERROR',
+      'The body has a number beyond ±1.8e308, which cannot be passed on unchanged; send it as a string.',
     );
   }
   return value;

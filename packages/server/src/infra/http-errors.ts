@@ -3,6 +3,7 @@ import { type OpenAPIHono } from '@hono/zod-openapi';
 import { type Context } from 'hono';
 import { type ContentfulStatusCode } from 'hono/utils/http-status';
 import { type AppEnv } from './context.js';
+import { errorForLog } from './error-log.js';
 import { methodsAt } from './http.js';
 
 /** Seconds after which the very same call is worth repeating, for the codes where that is known. */
@@ -22,7 +23,7 @@ export function installErrorHandlers(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** Turns any failure into its answer. An unknown one becomes INTERNAL_ERROR: logged whole, told without detail. */
+/** Turns any failure into its answer. An unknown one becomes INTERNAL_ERROR: logged, told without detail. */
 export function respondWithError(c: Context<AppEnv>, error: unknown): Response {
   const known =
     error instanceof PegasusError
@@ -34,7 +35,7 @@ export function respondWithError(c: Context<AppEnv>, error: unknown): Response {
   if (c.req.raw.signal.aborted) {
     log.info({ code: known.code }, 'the client went away');
   } else if (known.status >= 500) {
-    log.error({ err: known, cause: known.cause }, 'request failed');
+    log.error({ err: errorForLog(known) }, 'request failed');
   }
   const body: ErrorBody = { error: known.message, code: known.code };
   if (known.problems) body.problems = known.problems;
