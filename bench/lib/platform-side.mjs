@@ -1,0 +1,128 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
+import { artifactTaskQueue } from '@pegasus-workflows/contracts';
+import { loadProject, packageWorkflow } from '@pegasus-workflows/project';
+import { startPlatform } from '@pegasus-workflows/platform';
+import { PegasusClient } from 'pegasus-workflows-sdk/client';
+import { processesBelow } from './processes.mjs';
+
+const PROJECT = fileURLToPath(new URL('../project', import.meta.url));
+const WORKER_MAIN = /runner\/dist\/worker\/main\.js/;
+const MiB = 1024 * 1024;
+
+/** A platform with its own Temporal on a data directory of its own, both gone after `close()`. */
+export async function startPlatformSide() {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'pegasus-bench-'));
+  const remove = () => rm(dataDir, { recursive: true, force: true });
+  // An empty TEMPORAL_ADDRESS is none: both sides are measured on the embedded Temporal.
+  const starting = startPlatform({ dataDir, port: 0, temporalUi: false, env: { TEMPORAL_ADDRESS: '' } });
+  const platform = await starting.catch(async (error) => {
+    await remove();
+    throw error;
+  });
+  const clientOf = ({ apiKey }) => new PegasusClient({ baseUrl: platform.url, token: apiKey });
+  let versions = 0;
+  return {
+    url: platform.url,
+    apiKeyFile: path.join(dataDir, 'secrets', 'bootstrap.json'),
+    tenants: [platform.tenant, platform.platformTenant].map((access) => ({
+      ...access,
+      client: clientOf(access),
+    })),
+    temporalAddress: platform.temporal.address,
+    temporalNamespace: platform.temporal.namespace,
+    temporalVersion: await temporalVersion(platform.temporal.address),
+    supervisorPid: () => platform.pids().supervisor,
+    pollerPids: (tenantId) => pollerPids(platform, clientOf, tenantId),
+    /** Packages the benchmark's project under a version of its own. */
+    package: () => packageVersion(`1.0.${(versions += 1)}`, path.join(dataDir, 'packages')),
+    async close() {
+      await platform.stop();
+      await remove();
+    },
+  };
+}
+
+/** Pids of the processes that poll the tenant's newest version: its worker's identity ends with one. */
+async function pollerPids({ tenant, platformTenant, temporal }, clientOf, tenantId) {
+  const access = [tenant, platformTenant].find((one) => one.tenantId === tenantId);
+  const own = (await clientOf(access).workflows.list()).filter((workflow) => workflow.tenantId === tenantId);
+  const taskQueue = { name: artifactTaskQueue(tenantId, own[0].artifactSha256) };
+  const connection = await Connection.connect({ address: temporal.address });
+  try {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue,
+      taskQueueType: 1,
+    });
+    return new Set(pollers.map(({ identity }) => Number(identity.slice(identity.lastIndexOf(':') + 1))));
+  } finally {
+    await connection.close();
+  }
+}
+
+async function packageVersion(version, outDir) {
+  const project = await loadProject(PROJECT);
+  const { manifest, zipPath } = await packageWorkflow(project, project.workflows[0], { version, outDir });
+  return { manifest, artifact: new Uint8Array(await readFile(zipPath)) };
+}
+
+async function temporalVersion(address) {
+  const connection = await Connection.connect({ address });
+  try {
+    return (await connection.workflowService.getSystemInfo({})).serverVersion;
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * From the answer to finalize until the first run's result. `first`: the tenant has no worker process yet, one sample
+ * per tenant; `warm`: it has. Milliseconds.
+ * @returns {Promise<{workflowId: string, coldStarts: {first: number[], warm: number[]}}>} the tenant's last version too
+ */
+export async function measureColdStarts(platform, runs) {
+  const first = [];
+  for (const { client } of platform.tenants) first.push((await coldStart(platform, client)).elapsed);
+  const warm = [];
+  let workflowId;
+  for (let run = 0; run < runs; run += 1) {
+    const started = await coldStart(platform, platform.tenants[0].client);
+    warm.push(started.elapsed);
+    workflowId = started.workflowId;
+  }
+  return { workflowId, coldStarts: { first, warm } };
+}
+
+async function coldStart(platform, client) {
+  const packaged = await platform.package();
+  const { id } = await client.workflows.publish(packaged);
+  const began = performance.now();
+  const execution = await client.workflows.run(id, { input: { activities: 1 } });
+  const { status, errorMessage } = await client.executions.wait(id, execution.id);
+  if (status !== 'COMPLETED') throw new Error(`${status}: ${errorMessage}`);
+  return { workflowId: id, elapsed: performance.now() - began };
+}
+
+/**
+ * Resident memory of the second tenant's worker, which has run one version once and is idle, then with `versions` more
+ * of them. MiB; `furtherMiB` is the mean of those.
+ */
+export async function measureMemory(platform, versions) {
+  const { client, tenantId } = platform.tenants[1];
+  const before = await workerMemory(platform, tenantId);
+  for (let version = 0; version < versions; version += 1) await coldStart(platform, client);
+  const after = await workerMemory(platform, tenantId);
+  return { firstMiB: before, furtherMiB: (after - before) / versions };
+}
+
+/** A worker process says nothing of its tenant; the one that polls this tenant's queues is known to Temporal by its pid. */
+async function workerMemory(platform, tenantId) {
+  const workers = processesBelow(platform.supervisorPid()).filter(({ command }) => WORKER_MAIN.test(command));
+  const polling = await platform.pollerPids(tenantId);
+  const worker = workers.find(({ pid }) => polling.has(pid));
+  return (worker?.rssBytes ?? Number.NaN) / MiB;
+}

@@ -1,0 +1,46 @@
+/**
+ * Asks both sides for the same thing, turn about, so that whatever else the machine does hits both alike.
+ * @returns {{raw: T[], platform: T[]}} the answers, one per round
+ * @template T
+ */
+async function alternate(clients, rounds, measure, options) {
+  const answers = { raw: [], platform: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    // Who goes first changes too: the second one finds warmer caches, or a busier disk.
+    const order = round % 2 === 0 ? ['raw', 'platform'] : ['platform', 'raw'];
+    for (const side of order) answers[side].push(await clients[side].ask(measure, options));
+  }
+  return answers;
+}
+
+/**
+ * Everything that is measured on both sides.
+ * @param clients `{raw, platform}`, from `spawnModule`
+ * @param {{rounds: number, latencyRuns: number, chainRuns: number, throughputRounds: number, throughputRuns: number}} plan
+ */
+export async function measureBoth(clients, plan, say) {
+  say('warming up');
+  await alternate(clients, 1, 'latency', { activities: 1, runs: plan.latencyRuns });
+  await alternate(clients, 1, 'throughput', { activities: 1, runs: 80, inFlight: 40 });
+
+  say('one activity');
+  const one = await alternate(clients, plan.rounds, 'latency', { activities: 1, runs: plan.latencyRuns });
+  say('ten activities');
+  const ten = await alternate(clients, plan.rounds, 'latency', { activities: 10, runs: plan.chainRuns });
+  say('40 in flight');
+  const rate = await alternate(clients, plan.throughputRounds, 'throughput', {
+    activities: 1,
+    runs: plan.throughputRuns,
+    inFlight: 40,
+  });
+  return {
+    one: each(one, (rounds) => rounds.flat().map(({ total }) => total)),
+    ten: each(ten, (rounds) => rounds.flat().map(({ total }) => total)),
+    start: each(one, (rounds) => rounds.flat().map(({ start }) => start)),
+    rate,
+  };
+}
+
+function each({ raw, platform }, map) {
+  return { raw: map(raw), platform: map(platform) };
+}
