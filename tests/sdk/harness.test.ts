@@ -38,15 +38,6 @@ describe('the time-skipping harness', () => {
   });
   afterAll(() => harness.close());
 
-  it('sleeps thirty days in under two seconds', async () => {
-    const wall = performance.now();
-    const { began, ended } = await harness.run(monthLong);
-    expect(performance.now() - wall).toBeLessThan(2_000);
-    expect(ended - began).toBeGreaterThanOrEqual(30 * DAY);
-    expect(ended - began).toBeLessThan(30 * DAY + 60_000);
-    expect((await harness.now()).getTime()).toBeGreaterThanOrEqual(ended - 1_000);
-  });
-
   it('lets a test query, update and signal while time stands still, then skips', async () => {
     const handle = await harness.start(approval);
     expect(await handle.query(phase)).toBe('waiting');
@@ -93,6 +84,15 @@ describe('the time-skipping harness', () => {
     expect(waitedMs).toBeGreaterThanOrEqual(7 * 3600 * 1000);
   });
 
+  it('sleeps thirty days in under two seconds', async () => {
+    const wall = performance.now();
+    const { began, ended } = await harness.run(monthLong);
+    expect(performance.now() - wall).toBeLessThan(2_000);
+    expect(ended - began).toBeGreaterThanOrEqual(30 * DAY);
+    expect(ended - began).toBeLessThan(30 * DAY + 60_000);
+    expect((await harness.now()).getTime()).toBeGreaterThanOrEqual(ended - 1_000);
+  });
+
   it('follows continue-as-new to the last run', async () => {
     expect(await harness.run(countdown, 5)).toBe('lift-off');
   });
@@ -123,7 +123,8 @@ describe('the time-skipping harness', () => {
       activities: { release: async () => undefined },
     });
     const failure = await bare.run(payOnce, 'order 1').catch((error: unknown) => error);
-    const cause = failure instanceof WorkflowFailedError ? failure.cause?.cause : undefined;
+    const activityFailure = failure instanceof WorkflowFailedError ? failure.cause : undefined;
+    const cause = activityFailure?.cause instanceof Error ? activityFailure.cause : undefined;
     expect(cause?.message).toContain('No activity charge in this test; there is: release.');
   });
 

@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DefaultLogger, bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker';
 import { parse } from 'smol-toml';
+import { exists } from './server/cache.js';
 
 /** Where the workflow code under test is; exactly one of the three. */
 export interface WorkflowSource {
@@ -41,17 +42,27 @@ async function bundle(workflowsPath: string): Promise<WorkflowBundleOption> {
 
 async function bundleProject(projectDir: string): Promise<WorkflowBundleOption> {
   const modules = await entryModules(projectDir);
-  const folder = await mkdtemp(join(tmpdir(), 'pegasus-test-'));
+  if (modules.length === 1) return bundle(modules[0]!);
+  // The bundler finds packages from where the entry file is, so it has to be inside the project.
+  const entry = join(projectDir, `.pegasus-test-${randomUUID()}.mjs`);
   try {
-    const entry = join(folder, 'workflows.mjs');
     await writeFile(entry, modules.map((path) => `export * from ${JSON.stringify(path)};\n`).join(''));
     return await bundle(entry);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(entry, { force: true });
   }
 }
 
-/** The modules behind `entry_points = ["demo/workflow:helloWorkflow"]`, absolute, without extension. */
+/** The file of an entry point's module, which is written without extension. */
+async function moduleFile(path: string): Promise<string> {
+  for (const extension of ['.ts', '.mts', '.tsx', '.js', '.mjs'])
+    if (await exists(path + extension)) return path + extension;
+  throw new Error(
+    `createTestHarness: no file ${path}.ts (or .js), which an entry point of the project names.`,
+  );
+}
+
+/** The modules behind `entry_points = ["demo/workflow:helloWorkflow"]`, absolute. */
 async function entryModules(projectDir: string): Promise<string[]> {
   const file = join(projectDir, 'pegasus-workflows.toml');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
@@ -68,5 +79,6 @@ async function entryModules(projectDir: string): Promise<string[]> {
   );
   if (entryPoints.length === 0)
     throw new Error(`createTestHarness: ${file} has no [[workflow]] with entry_points.`);
-  return [...new Set(entryPoints.map((entry) => resolve(projectDir, entry.split(':')[0]!)))];
+  const paths = new Set(entryPoints.map((entry) => resolve(projectDir, entry.split(':')[0]!)));
+  return Promise.all([...paths].map(moduleFile));
 }

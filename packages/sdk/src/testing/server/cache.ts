@@ -33,7 +33,10 @@ export async function makeOnce(directory: string, fill: (directory: string) => P
     if (await exists(directory)) return;
     await mkdir(draft);
     await fill(draft);
-    await rename(draft, directory);
+    await rename(draft, directory).catch(async (error: unknown) => {
+      // Two waiters may take over from the same dead holder at once; both fill, and either result will do.
+      if (!(await exists(directory))) throw error;
+    });
   } finally {
     await rm(draft, { recursive: true, force: true });
     await release();
