@@ -48,6 +48,7 @@ export default tseslint.config(
       '**/fixtures/**',
       '**/templates/**',
       '.cache/**',
+      '**/.pegasus/**',
     ],
   },
   ...tseslint.configs.recommended,
