@@ -16,7 +16,8 @@ import { z } from 'zod';
  * 1. Two live processes never hold one directory.
  * 2. The lock of a process that was killed on this host is taken over at once; any other lock once it is stale.
  */
-const STALE_MS = 30_000;
+/** Far longer than anything keeps this process from refreshing its lock; making a new PGlite directory takes seconds. */
+const STALE_MS = 120_000;
 const GATE_STALE_MS = 5_000;
 /** A server that is just shutting down gets this long to leave. */
 const WAIT_FOR_OWNER_MS = 5_000;
@@ -72,7 +73,7 @@ async function tryLock(
     return await lock(directory, {
       lockfilePath: lockPath,
       stale: STALE_MS,
-      update: STALE_MS / 6,
+      update: STALE_MS / 12,
       onCompromised: (error) => {
         // Somebody else may own the directory by now: the only safe thing is to stop writing at once.
         logger.fatal({ err: error }, 'lost the lock of the database directory');
