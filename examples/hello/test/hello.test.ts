@@ -8,7 +8,7 @@ let harness: TestHarness;
 
 beforeAll(async () => {
   const workflowsPath = fileURLToPath(new URL('../hello/workflow.ts', import.meta.url));
-  harness = await createTestHarness({ workflowsPath, activities });
+  harness = await createTestHarness({ workflowsPath, activities, logLevel: 'ERROR' });
 }, 300_000);
 
 afterAll(() => harness?.close());
