@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import module from 'node:module';
 
 // Node 22 and later keep compiled code between starts; the types here are those of Node 20, which does not.
