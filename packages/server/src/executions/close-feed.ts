@@ -2,10 +2,12 @@ import { parseTemporalWorkflowId } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { and, inArray } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
+import { errorForLog } from '../infra/error-log.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
 import { forEachLimited } from '../infra/pool.js';
 import { executions } from '../infra/schema.js';
 import { type TemporalPort, type VisibleRun } from '../infra/temporal.js';
+import { isOutage } from './outage.js';
 import { type OutcomeWriter } from './outcome.js';
 
 /**
@@ -19,6 +21,7 @@ import { type OutcomeWriter } from './outcome.js';
  * 2. A run is looked at once, however often the overlap shows it.
  * 3. While every open row is watched, nothing is asked.
  * 4. Child runs and strangers' ids are passed over.
+ * 5. A run that cannot be understood is logged, and keeps no other row from following.
  */
 export const FEED_INTERVAL_MS = 1_000;
 export const OVERLAP_MS = 5_000;
@@ -44,6 +47,7 @@ export function closeFeed({
   db,
   temporal,
   outcome,
+  logger,
   needed,
 }: CloseFeedParts): (signal: AbortSignal) => Promise<void> {
   let newestClose: number | undefined;
@@ -93,8 +97,13 @@ export function closeFeed({
       await forEachLimited(open, 8, async ({ id, temporalWorkflowId }) => {
         const run = runs.get(id)!;
         if (run.workflowId !== temporalWorkflowId) return;
-        const close = await temporal.waitForClose(temporalWorkflowId, { runId: run.runId, signal });
-        if (close) await outcome.closed(id, close);
+        try {
+          const close = await temporal.waitForClose(temporalWorkflowId, { runId: run.runId, signal });
+          if (close) await outcome.closed(id, close);
+        } catch (error) {
+          if (isOutage(error)) throw error;
+          logger.error({ err: errorForLog(error), executionId: id }, 'an outcome could not be understood');
+        }
       });
     }
   }

@@ -6,6 +6,9 @@ import { type RunClose } from '../infra/temporal.js';
 /** Largest result a row keeps, in bytes of JSON. Temporal's own limit for one payload. */
 export const RESULT_BYTES_MAX = 2 * 1024 * 1024;
 
+/** Deepest result a row keeps, far from where JSON's recursion ends in Node and in PostgreSQL. */
+export const RESULT_DEPTH_MAX = 500;
+
 /** What a closed run makes of its row. */
 export interface Outcome {
   status: Extract<ExecutionStatus, 'COMPLETED' | 'FAILED' | 'TIMED_OUT' | 'CANCELLED'>;
@@ -44,16 +47,27 @@ export function outcomeOf(close: RunClose): Outcome {
 }
 
 function storedResult(result: unknown): Pick<Outcome, 'result' | 'errorMessage'> {
-  const text = JSON.stringify(result ?? null);
+  const notKept = (why: string) => ({
+    result: null,
+    errorMessage: `The run completed; its result is not kept: ${why}.`,
+  });
+  const tooDeep = `it is nested more than ${RESULT_DEPTH_MAX} levels deep`;
+  const text = jsonOf(result ?? null);
+  if (text === undefined) return notKept(tooDeep);
   const bytes = Buffer.byteLength(text);
-  if (bytes > RESULT_BYTES_MAX) {
-    const errorMessage = `The run completed; its result is not kept: ${bytes} bytes exceed the limit of ${RESULT_BYTES_MAX}.`;
-    return { result: null, errorMessage };
-  }
-  if (!scanJson(text).storable) {
-    const errorMessage =
-      'The run completed; its result is not kept: it holds the character U+0000 or half of a surrogate pair.';
-    return { result: null, errorMessage };
-  }
+  if (bytes > RESULT_BYTES_MAX) return notKept(`${bytes} bytes exceed the limit of ${RESULT_BYTES_MAX}`);
+  const { depth, storable } = scanJson(text);
+  if (depth > RESULT_DEPTH_MAX) return notKept(tooDeep);
+  if (!storable) return notKept('it holds the character U+0000 or half of a surrogate pair');
   return { result: result ?? null, errorMessage: null };
+}
+
+/** `undefined` when it is nested too deep for `JSON.stringify`, which recurses. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

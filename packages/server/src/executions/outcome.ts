@@ -2,6 +2,7 @@ import { isTerminal, type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
+import { errorForLog } from '../infra/error-log.js';
 import { type RunClose } from '../infra/temporal.js';
 import { outcomeOf } from './close.js';
 import { type ExecutionMetrics } from './metrics.js';
@@ -171,7 +172,10 @@ export class OutcomeWriter {
       return new Map(rows.map((row) => [row.id, 'written']));
     } catch (error) {
       if (changes.length === 1) {
-        this.#logger.error({ err: error, executionId: changes[0]!.id }, 'an outcome could not be written');
+        this.#logger.error(
+          { err: errorForLog(error), executionId: changes[0]!.id },
+          'an outcome could not be written',
+        );
         return new Map([[changes[0]!.id, 'failed']]);
       }
       const results = new Map<string, Written>();
@@ -193,7 +197,8 @@ export class OutcomeWriter {
  * that is meant for a row that never ran takes nothing from a run, and yields to it.
  */
 function merge(first: Change, second: Change): Change {
-  if (first.onlyQueued || second.onlyQueued) return first;
+  if (second.onlyQueued) return first;
+  if (first.onlyQueued) return second;
   if (isTerminal(first.status)) return { ...first, startedAt: first.startedAt ?? second.startedAt };
   return {
     ...second,

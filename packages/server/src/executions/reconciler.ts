@@ -7,11 +7,13 @@ import {
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { and, asc, eq, gt, inArray, isNull } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
+import { errorForLog } from '../infra/error-log.js';
 import { forEachLimited } from '../infra/pool.js';
 import { executions, workflows } from '../infra/schema.js';
 import { TEMPORAL_DEADLINES, type TemporalPort, type VisibleRun } from '../infra/temporal.js';
 import { type ArtifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type ExecutionMetrics } from './metrics.js';
+import { isOutage } from './outage.js';
 import { type OpenCounts } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { startRun } from './starter.js';
@@ -31,6 +33,7 @@ import { type WorkflowCache } from './workflow-cache.js';
  * 3. A row whose run is unknown to Temporal fails only after it was unknown for {@link LOST_AFTER_MS} of passes.
  * 4. An open run whose row ended without ever having started is terminated (docs/adr/0003).
  * 5. When Temporal does not answer, no row changes.
+ * 6. A row whose run cannot be understood is logged, and keeps no other row from being compared.
  */
 
 /** Long enough for a mistaken address to be put right or a Temporal to be restored, before rows are given up. */
@@ -93,7 +96,15 @@ export class Reconciler {
     this.#withoutRow = await this.#artifactsOf(queues, rows);
     demand.endPass(begunAt, [...ofRows, ...this.#withoutRow]);
     await forEachLimited(rows, WIDTH, async (row) => {
-      if (!signal.aborted) await this.#compare(row, roots.get(row.temporalWorkflowId), signal);
+      if (signal.aborted) return;
+      const compared = this.#compare(row, roots.get(row.temporalWorkflowId), signal);
+      await compared.catch((error: unknown) => {
+        if (isOutage(error)) throw error;
+        this.#parts.logger.error(
+          { err: errorForLog(error), executionId: row.id },
+          'an execution could not be compared',
+        );
+      });
     });
     const openIds = new Set(rows.map((row) => row.id));
     for (const id of this.#unknownSince.keys()) if (!openIds.has(id)) this.#unknownSince.delete(id);

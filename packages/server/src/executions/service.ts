@@ -10,6 +10,7 @@ import {
   type HistoryEvent,
 } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { errorForLog } from '../infra/error-log.js';
 import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
 import { type DemandSet } from '../internal/demand.js';
@@ -252,7 +253,7 @@ export class ExecutionService {
       outcome
         .started(row.id, { runId: result.runId, startedAt: now })
         .then(() => failpoint('run.after-update'))
-        .catch((error: unknown) => logger.error({ err: error }, 'after a run was started'));
+        .catch((error: unknown) => logger.error({ err: errorForLog(error) }, 'after a run was started'));
       watchers.watch(watchable(running));
       return toExecution(running);
     }

@@ -46,7 +46,7 @@ describe('scanJson', () => {
 
   it('finds nothing wrong exactly where a round trip changes nothing', () => {
     fc.assert(
-      fc.property(fc.json({ noUnicodeString: false }), (text) => {
+      fc.property(fc.json({ maxDepth: 4 }), (text) => {
         const { hasInfinity, hasProtoKey } = scanJson(text);
         const own = (value: unknown): boolean =>
           typeof value === 'object' &&
