@@ -55,11 +55,11 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     languageOptions: {
-      parserOptions: { project: ['./tsconfig.eslint.json'], tsconfigRootDir: import.meta.dirname },
+      parserOptions: { project: ['./tsconfig.check.json'], tsconfigRootDir: import.meta.dirname },
     },
     plugins: { 'import-x': importX },
     settings: {
-      'import-x/resolver-next': [createTypeScriptImportResolver({ project: ['./tsconfig.eslint.json'] })],
+      'import-x/resolver-next': [createTypeScriptImportResolver({ project: ['./tsconfig.check.json'] })],
     },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

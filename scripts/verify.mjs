@@ -9,6 +9,7 @@ ensureInstalled(root);
 
 const STEPS = [
   ['types', 'npm', ['run', '--silent', 'build']],
+  ['types of the tests', 'npm', ['run', '--silent', 'types:tests']],
   ['format', 'npm', ['run', '--silent', 'format:check']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unused code', 'npm', ['run', '--silent', 'unused']],

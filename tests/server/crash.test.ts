@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BootstrapFile } from '@pegasus-workflows/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { copyPgliteTemplate } from '../support/pglite-template.js';
 import '../support/provided.js';
 import { artifact } from './artifacts.js';
 
@@ -23,6 +24,7 @@ describe('a publish cut short', () => {
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'pegasus-crash-'));
+    await copyPgliteTemplate(join(dir, 'db'));
     port = await freePort();
   });
   afterEach(async () => {

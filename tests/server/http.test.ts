@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { LIMITS } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectGolden } from './golden.js';
-import { failure, testServer, type TestServer } from './support.js';
+import { failure, openAnyDialect, testServer, type TestServer } from './support.js';
 
 describe('HTTP conventions', () => {
   let server: TestServer;
@@ -11,7 +11,7 @@ describe('HTTP conventions', () => {
   const json = { 'content-type': 'application/json' };
 
   beforeAll(async () => {
-    server = await testServer({ settings: { pgliteDir: 'memory://' }, drop: async () => {} });
+    server = await testServer(await openAnyDialect());
     key = server.tenants.a.key;
   });
   afterAll(() => server?.close());
@@ -122,7 +122,7 @@ describe('HTTP conventions', () => {
   });
 
   it('hides what went wrong inside, and gives the correlation id to find it by', async () => {
-    const broken = await testServer({ settings: { pgliteDir: 'memory://' }, drop: async () => {} });
+    const broken = await testServer(await openAnyDialect());
     try {
       const { key: brokenKey } = broken.tenants.a;
       broken.services.db.tenant = () => Promise.reject(new Error('relation "secret" does not exist'));
@@ -166,7 +166,7 @@ describe('HTTP conventions', () => {
   });
 
   it('is not ready, but alive, without its database', async () => {
-    const alone = await testServer({ settings: { pgliteDir: 'memory://' }, drop: async () => {} });
+    const alone = await testServer(await openAnyDialect());
     try {
       alone.services.db.ping = () => Promise.reject(new Error('gone'));
       expect(await alone.call('GET', '/ready')).toMatchObject({

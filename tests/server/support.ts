@@ -21,6 +21,7 @@ import {
   type DatabaseSettings,
   type Services,
 } from '../../packages/server/src/index.js';
+import { freshPglite } from '../support/pglite-template.js';
 import { createDatabase } from '../support/postgres.js';
 import '../support/provided.js';
 import { type Artifact } from './artifacts.js';
@@ -31,12 +32,18 @@ export interface TestDialect {
 }
 
 const DIALECTS = {
-  PGlite: () => Promise.resolve({ settings: { pgliteDir: 'memory://' }, drop: async () => {} }),
+  PGlite: async () => {
+    const { pgliteDir, drop } = await freshPglite();
+    return { settings: { pgliteDir }, drop };
+  },
   PostgreSQL: async () => {
     const { url, drop } = await createDatabase();
     return { settings: { url }, drop };
   },
 } satisfies Record<string, () => Promise<TestDialect>>;
+
+/** A database of its own for a suite whose subject is not the database. */
+export const openAnyDialect: () => Promise<TestDialect> = DIALECTS.PGlite;
 
 /** Declares a suite twice: on the embedded database and on a real PostgreSQL, a database of its own each. */
 export function forEachDialect(name: string, declare: (open: () => Promise<TestDialect>) => void): void {

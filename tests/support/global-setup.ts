@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestProject } from 'vitest/node';
 import { type TemporalSettings } from '@pegasus-workflows/kit';
 import { ensureTemporal, startDevServer, waitForTemporal, type Progress } from '@pegasus-workflows/platform';
+import { preparePgliteTemplate } from './pglite-template.js';
 import { startTestPostgres, type ProvidedPostgres } from './postgres-server.js';
 import { TEST_NAMESPACES } from './provided.js';
 
@@ -18,9 +19,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const [temporal, postgres] = await Promise.all([provideTemporal(closers), providePostgres(closers)]);
+    const [temporal, postgres, pgliteTemplate] = await Promise.all([
+      provideTemporal(closers),
+      providePostgres(closers),
+      preparePgliteTemplate(),
+    ]);
     project.provide('temporal', temporal);
     project.provide('postgres', postgres);
+    project.provide('pgliteTemplate', pgliteTemplate);
   } catch (error) {
     await teardown();
     throw error;

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPlatform, type Platform, type PlatformOptions } from '@pegasus-workflows/platform';
+import { copyPgliteTemplate } from './pglite-template.js';
 import { testTemporalEnv } from './temporal.js';
 import { type TEST_NAMESPACES } from './provided.js';
 
@@ -27,6 +29,8 @@ export interface TestPlatform extends Platform {
 export async function startTestPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
   const { temporalOf = 'shared', namespace, ...rest } = options;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'pegasus-platform-')));
+  const database = join(dataDir, 'db');
+  if (!existsSync(database)) await copyPgliteTemplate(database);
   const remove = async (): Promise<void> => {
     if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };

@@ -9,5 +9,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     temporal: TemporalSettings;
     postgres: ProvidedPostgres;
+    /** Directory of a migrated, empty PGlite database; see `pglite-template.ts`. */
+    pgliteTemplate: string;
   }
 }
