@@ -2,20 +2,22 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { ACTIONS, artifactTaskQueue, type ErrorBody, type Execution } from '@pegasus-workflows/contracts';
-import { createLogger, type TemporalSettings } from '@pegasus-workflows/kit';
+import { createLogger, type Logger, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { createExecutionEngine } from '../../packages/server/src/executions/engine.js';
 import { mountExecutions } from '../../packages/server/src/executions/routes.js';
 import { type ArtifactStore } from '../../packages/server/src/infra/artifacts.js';
 import { type AppEnv } from '../../packages/server/src/infra/context.js';
-import { openDatabase } from '../../packages/server/src/infra/database.js';
+import { openDatabase, type Database } from '../../packages/server/src/infra/database.js';
 import { installErrorHandlers } from '../../packages/server/src/infra/http-errors.js';
 import { executions, tenants, workflows } from '../../packages/server/src/infra/schema.js';
 import { parseServerSettings } from '../../packages/server/src/infra/settings.js';
 import { connectTemporal } from '../../packages/server/src/infra/temporal-client.js';
 import { type TemporalPort } from '../../packages/server/src/infra/temporal.js';
+import { type TestDialect } from '../server/support.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
@@ -26,19 +28,29 @@ export interface Reply {
   body: { data: Execution } & ErrorBody;
 }
 
+/** A database of its own, or that of another harness, which has to be closed last. */
+export type HarnessDatabase = TestDialect | { db: Database };
+
 export interface HarnessOptions {
   /** Stands between the engine and Temporal, to make it fail on purpose. */
   wrap?: (port: TemporalPort) => TemporalPort;
   env?: Record<string, string>;
   /** Without it, only watchers and explicit passes move rows. */
   background?: boolean;
-  databaseDir?: string;
+  logger?: Logger;
 }
 
-/** The execution routes on a database in memory, the real Temporal, and a principal chosen by the header `x-tenant`. */
-export async function startHarness(temporal: TemporalSettings, options: HarnessOptions = {}) {
-  const logger = createLogger('test');
-  const db = await openDatabase({ pgliteDir: options.databaseDir ?? 'memory://' }, logger);
+/** A PGlite in memory: for what is the same on every database. */
+export const inMemory: TestDialect = { settings: { pgliteDir: 'memory://' }, drop: async () => {} };
+
+/** The execution routes on a database, the real Temporal, and a principal chosen by the header `x-tenant`. */
+export async function startHarness(
+  temporal: TemporalSettings,
+  database: HarnessDatabase,
+  options: HarnessOptions = {},
+) {
+  const logger = options.logger ?? createLogger('test');
+  const db = 'db' in database ? database.db : await openDatabase(database.settings, logger);
   const settings = parseServerSettings({
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
@@ -99,6 +111,7 @@ export async function startHarness(temporal: TemporalSettings, options: HarnessO
     db,
     engine,
     port,
+    app,
     call,
     /** A tenant with one published workflow, whose artifact exists nowhere: its queue is polled by {@link startWorker}. */
     async publish(over: Partial<typeof workflows.$inferInsert> & { timeoutSeconds?: number } = {}) {
@@ -137,15 +150,19 @@ export async function startHarness(temporal: TemporalSettings, options: HarnessO
     },
     /** Sets the engine's clock forward, in milliseconds. */
     advance: (ms: number) => void (ahead += ms),
-    async rows() {
+    /** Every execution there is, or those of one tenant. */
+    async rows(tenantId?: string) {
       await engine.settled();
-      return db.system((tx) => tx.select().from(executions).orderBy(executions.id));
+      const mine = tenantId === undefined ? undefined : eq(executions.tenantId, tenantId);
+      return db.system((tx) => tx.select().from(executions).where(mine).orderBy(executions.id));
     },
     async close() {
       await background?.stop();
       await engine.close();
       await real.close();
+      if ('db' in database) return;
       await db.close();
+      await database.drop();
     },
   };
 }

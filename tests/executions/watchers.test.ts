@@ -10,7 +10,7 @@ import { Watchers } from '../../packages/server/src/executions/watchers.js';
 import { Wakeups } from '../../packages/server/src/infra/wakeups.js';
 import { eventually } from '../support/wait.js';
 import { FakeTemporal } from './fake-temporal.js';
-import { startHarness, type Harness } from './support.js';
+import { inMemory, startHarness, type Harness } from './support.js';
 
 /** Watchers and the close feed on a Temporal whose runs end when the test says so. Numbers: invariants of each module. */
 
@@ -20,7 +20,7 @@ let mine: Awaited<ReturnType<Harness['publish']>>;
 const logger = createLogger('test');
 
 beforeAll(async () => {
-  harness = await startHarness(inject('temporal'), { wrap: () => fake });
+  harness = await startHarness(inject('temporal'), inMemory, { wrap: () => fake });
   mine = await harness.publish();
 });
 afterAll(() => harness.close());

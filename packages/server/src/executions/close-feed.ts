@@ -102,7 +102,7 @@ export function closeFeed({
           if (close) await outcome.closed(id, close);
         } catch (error) {
           if (isOutage(error)) throw error;
-          logger.error({ err: errorForLog(error), executionId: id }, 'an outcome could not be understood');
+          logger.error({ error: errorForLog(error), executionId: id }, 'an outcome could not be understood');
         }
       });
     }

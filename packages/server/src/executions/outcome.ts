@@ -173,7 +173,7 @@ export class OutcomeWriter {
     } catch (error) {
       if (changes.length === 1) {
         this.#logger.error(
-          { err: errorForLog(error), executionId: changes[0]!.id },
+          { error: errorForLog(error), executionId: changes[0]!.id },
           'an outcome could not be written',
         );
         return new Map([[changes[0]!.id, 'failed']]);

@@ -101,7 +101,7 @@ export class Reconciler {
       await compared.catch((error: unknown) => {
         if (isOutage(error)) throw error;
         this.#parts.logger.error(
-          { err: errorForLog(error), executionId: row.id },
+          { error: errorForLog(error), executionId: row.id },
           'an execution could not be compared',
         );
       });

@@ -253,7 +253,7 @@ export class ExecutionService {
       outcome
         .started(row.id, { runId: result.runId, startedAt: now })
         .then(() => failpoint('run.after-update'))
-        .catch((error: unknown) => logger.error({ err: errorForLog(error) }, 'after a run was started'));
+        .catch((error: unknown) => logger.error({ error: errorForLog(error) }, 'after a run was started'));
       watchers.watch(watchable(running));
       return toExecution(running);
     }

@@ -35,7 +35,7 @@ export function respondWithError(c: Context<AppEnv>, error: unknown): Response {
   if (c.req.raw.signal.aborted) {
     log.info({ code: known.code }, 'the client went away');
   } else if (known.status >= 500) {
-    log.error({ err: errorForLog(known) }, 'request failed');
+    log.error({ error: errorForLog(known) }, 'request failed');
   }
   const body: ErrorBody = { error: known.message, code: known.code };
   if (known.problems) body.problems = known.problems;

@@ -108,7 +108,7 @@ async function readCall<P extends ObjectSchema, Q extends ObjectSchema, B extend
   let body: unknown;
   if (request?.body) {
     const json = await readJsonBody(c.req, request.maxBodyBytes ?? LIMITS.requestBodyBytes);
-    body = parseOrRefuse(request.body, json ?? request.emptyBody, 'body');
+    body = parseOrRefuse(request.body, json === undefined ? request.emptyBody : json, 'body');
   }
   return {
     params: params as z.output<P>,
