@@ -79,3 +79,11 @@ test('every value of any document is found, and parses back alone (1)', () => {
     { numRuns: 500 },
   );
 });
+
+test.each([
+  ['"\\\\e" = 1', '\\e'],
+  ['"\\\\U0001F600" = 1', '\\U0001F600'],
+  ['"\\u00e9\\U0001F600" = 1', 'é😀'],
+])('the escapes of the key in %j are read once', (source, key) => {
+  expect(locateToml(source).entry([key])).toBeDefined();
+});

@@ -1,3 +1,5 @@
+import { parse } from 'smol-toml';
+
 /**
  * Job: say where in a TOML source each key, table and value stands, so that a problem can be shown with its line and
  * an edit can replace one value and leave every other byte as it is.
@@ -223,14 +225,7 @@ class Scanner {
   }
 }
 
-/** A basic-string key; TOML's `\UXXXXXXXX` is the one escape of keys that JSON lacks and anyone would write. */
+/** The key that a basic string stands for: escapes are the parser's business. */
 function unescapeKey(raw: string): string {
-  const json = raw
-    .replace(/\\U([0-9a-fA-F]{8})/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
-    .replace(/\\e/g, '\\u001b');
-  try {
-    return String(JSON.parse(json));
-  } catch {
-    return raw.slice(1, -1);
-  }
+  return Object.keys(parse(`${raw} = 0`))[0]!;
 }
