@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { Registry } from 'prom-client';
+import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { closeFeed } from '../../packages/server/src/executions/close-feed.js';
 import { executionMetrics } from '../../packages/server/src/executions/metrics.js';
 import { OpenCounts } from '../../packages/server/src/executions/open-counts.js';
 import { OutcomeWriter } from '../../packages/server/src/executions/outcome.js';
 import { Watchers } from '../../packages/server/src/executions/watchers.js';
+import { executions } from '../../packages/server/src/infra/schema.js';
+import { type TemporalPort, type WaitOptions } from '../../packages/server/src/infra/temporal.js';
 import { Wakeups } from '../../packages/server/src/infra/wakeups.js';
 import { eventually } from '../support/wait.js';
 import { FakeTemporal } from './fake-temporal.js';
@@ -43,6 +46,32 @@ async function run() {
   };
 }
 
+/** A running execution that no watcher follows. */
+async function unwatched() {
+  const executionId = randomUUID();
+  const workflowId = temporalWorkflowId(mine.tenantId, 'scripted', executionId);
+  const { runId } = await fake.start({
+    workflowId,
+    requestId: executionId,
+    workflowType: 'scripted',
+    taskQueue: mine.taskQueue,
+    argument: null,
+  });
+  await harness.db.system((tx) =>
+    tx.insert(executions).values({
+      id: executionId,
+      tenantId: mine.tenantId,
+      workflowId: mine.workflowId,
+      status: 'RUNNING',
+      temporalWorkflowId: workflowId,
+      temporalRunId: runId,
+      startedAt: new Date(),
+      triggerSource: 'USER',
+    }),
+  );
+  return { executionId, temporalWorkflowId: workflowId };
+}
+
 it('watchers 1, 2: never more than the limit; the oldest that nobody waits for makes room', async () => {
   const watchers = new Watchers(parts(), { limit: 2 });
   const [a, b, c, d] = [await run(), await run(), await run(), await run()];
@@ -63,7 +92,7 @@ it('watchers 3: are let go when held long enough', async () => {
 });
 
 it('feed 1, 2, 4: overlaps, looks at a run once, passes strangers over', async () => {
-  const row = await run();
+  const row = await unwatched();
   const round = closeFeed({ ...parts(), needed: () => true });
   const signal = new AbortController().signal;
   const closedAt = new Date();
@@ -88,4 +117,21 @@ it('feed 3: asks nothing while every open row is watched', async () => {
   fake.queries = [];
   await closeFeed({ ...parts(), needed: () => false })(new AbortController().signal);
   expect(fake.queries).toEqual([]);
+});
+
+it('feed 5: a run that cannot be understood keeps no other row from following', async () => {
+  const strange = await Promise.all(Array.from({ length: 9 }, unwatched));
+  const sound = await unwatched();
+  const ids = new Set(strange.map(({ temporalWorkflowId }) => temporalWorkflowId));
+  const closedAt = new Date();
+  for (const { temporalWorkflowId } of [...strange, sound])
+    fake.end(temporalWorkflowId, { status: 'COMPLETED', result: 7 }, closedAt);
+  const temporal: TemporalPort = Object.assign(Object.create(fake) as TemporalPort, {
+    listClosedSince: (since: Date) => fake.listClosedSince(since),
+    waitForClose: (id: string, options: WaitOptions) =>
+      ids.has(id) ? Promise.reject(new Error('an encoding nobody knows')) : fake.waitForClose(id, options),
+  });
+  await closeFeed({ ...parts(), temporal, needed: () => true })(new AbortController().signal);
+  const found = (await harness.rows()).find((each) => each.id === sound.executionId);
+  expect(found).toMatchObject({ status: 'COMPLETED', result: 7 });
 });
