@@ -261,7 +261,7 @@ async function lineOf(file: string, text: string): Promise<number> {
   return source.split('\n').findIndex((line) => line.includes(text)) + 1;
 }
 
-async function failure(handle: WorkflowHandle): Promise<Error & { cause?: Error }> {
+async function failure(handle: WorkflowHandle): Promise<WorkflowFailedError> {
   const error: unknown = await handle.result().then(
     () => undefined,
     (reason: unknown) => reason,

@@ -14,6 +14,7 @@ import {
   createApp,
   createExecutionEngine,
   createKey,
+  keyFinder,
   openDatabase,
   openLocalArtifacts,
   parseServerSettings,
@@ -78,8 +79,10 @@ export async function testServer(dialect: TestDialect) {
   });
   let offsetMs = 0;
   const logger = createLogger('test');
+  const db = await openDatabase(dialect.settings, logger);
   const services: Services = {
-    db: await openDatabase(dialect.settings, logger),
+    db,
+    findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     temporal: connectTemporal(settings.temporal),
     logger,

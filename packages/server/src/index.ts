@@ -1,4 +1,5 @@
 export { bootstrap, type BootstrapFile } from './access/bootstrap.js';
+export { keyFinder } from './access/key-cache.js';
 export { createKey, revokeKey, type NewKey } from './access/keys.js';
 export { createApp } from './app.js';
 export { createExecutionEngine, type ExecutionEngine } from './executions/engine.js';

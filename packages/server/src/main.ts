@@ -3,6 +3,7 @@ import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-
 import { serve } from '@hono/node-server';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { bootstrap } from './access/bootstrap.js';
+import { keyFinder } from './access/key-cache.js';
 import { createApp } from './app.js';
 import { createExecutionEngine } from './executions/engine.js';
 import { openLocalArtifacts } from './infra/artifacts.js';
@@ -48,6 +49,7 @@ runMain(logger, async () => {
 async function openServices(settings: ServerSettings): Promise<Services> {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  const db = await openDatabase(settings.database, logger);
   return {
     settings,
     logger,
@@ -55,7 +57,8 @@ async function openServices(settings: ServerSettings): Promise<Services> {
     clock: () => new Date(),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     temporal: connectTemporal(settings.temporal),
-    db: await openDatabase(settings.database, logger),
+    db,
+    findKey: await keyFinder(db),
   };
 }
 

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Principal } from '../infra/context.js';
 import { type Database, type Tx } from '../infra/database.js';
 import { apiKeys, principals, tenants } from '../infra/schema.js';
-import { authenticate, createKey, revokeKey } from './keys.js';
+import { authenticate, createKey, findKey, revokeKey } from './keys.js';
 
 /**
  * Job: makes the platform tenant and a first tenant, and hands their keys over in a file.
@@ -69,7 +69,7 @@ async function workingKeys(db: Database, path: string, now: Date): Promise<strin
 
 async function workingKey(db: Database, key: string, now: Date): Promise<Principal | undefined> {
   try {
-    return await authenticate(db, key, now);
+    return await authenticate((hash) => findKey(db, hash), key, now);
   } catch (error) {
     if (error instanceof PegasusError && error.code === 'UNAUTHENTICATED') return undefined;
     throw error;

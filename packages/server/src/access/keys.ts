@@ -1,7 +1,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import { actionsOf, PegasusError, type Role } from '@pegasus-workflows/contracts';
 import { and, eq, isNull } from 'drizzle-orm';
-import { type Principal } from '../infra/context.js';
+import { type FindKey, type KeyRow, type Principal } from '../infra/context.js';
 import { type Database, type Tx } from '../infra/database.js';
 import { apiKeys, tenants } from '../infra/schema.js';
 
@@ -52,11 +52,11 @@ export async function revokeKey(tx: Tx, keyId: string, now: Date): Promise<boole
 }
 
 /** Who a bearer token speaks for. Throws UNAUTHENTICATED, with a sentence for each reason. */
-export async function authenticate(db: Database, bearer: string | undefined, now: Date): Promise<Principal> {
+export async function authenticate(find: FindKey, bearer: string | undefined, now: Date): Promise<Principal> {
   if (bearer === undefined) {
     throw unauthenticated('Send an API key: Authorization: Bearer vnd_….');
   }
-  const found = KEY_PATTERN.test(bearer) ? await findKey(db, hashOf(bearer)) : undefined;
+  const found = KEY_PATTERN.test(bearer) ? await find(hashOf(bearer)) : undefined;
   if (!found) throw unauthenticated('This API key is not known.');
   if (found.revokedAt) throw unauthenticated('This API key has been revoked.');
   if (found.expiresAt && found.expiresAt <= now) throw unauthenticated('This API key has expired.');
@@ -69,7 +69,8 @@ export async function authenticate(db: Database, bearer: string | undefined, now
   };
 }
 
-async function findKey(db: Database, hash: string) {
+/** Looks a key up by its hash: one statement on a unique index. */
+export async function findKey(db: Database, hash: string): Promise<KeyRow | undefined> {
   const [row] = await db.system((tx) =>
     tx
       .select({

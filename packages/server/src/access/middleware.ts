@@ -10,7 +10,7 @@ const BEARER = /^Bearer +([^\s]+)$/i;
 export function requireApiKey(services: Services): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const bearer = bearerOf(c.req.header('authorization'));
-    c.set('principal', await authenticate(services.db, bearer, services.clock()));
+    c.set('principal', await authenticate(services.findKey, bearer, services.clock()));
     await next();
   };
 }

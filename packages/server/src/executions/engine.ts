@@ -1,7 +1,5 @@
-import { type Registry } from 'prom-client';
 import { type Services } from '../infra/context.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
-import { type TemporalPort } from '../infra/temporal.js';
 import { Wakeups } from '../infra/wakeups.js';
 import { DemandSet } from '../internal/demand.js';
 import { startCloseFeed } from './close-feed.js';
@@ -29,9 +27,7 @@ export interface ExecutionEngine {
 }
 
 /** Puts the parts together; nothing runs yet. */
-export function createExecutionEngine(
-  services: Services & { temporal: TemporalPort; metrics: Registry },
-): ExecutionEngine {
+export function createExecutionEngine(services: Omit<Services, 'findKey'>): ExecutionEngine {
   const { db, temporal, settings, clock } = services;
   const logger = services.logger.child({ area: 'executions' });
   const metrics = executionMetrics(services.metrics);

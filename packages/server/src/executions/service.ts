@@ -120,26 +120,26 @@ export class ExecutionService {
     id: string,
     { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal } = {},
   ): Promise<Execution> {
-    const { wakeups, watchers } = this.#parts;
+    const { wakeups, watchers, store } = this.#parts;
     const until = Date.now() + waitSeconds * 1_000;
-    let row = await this.#row(caller, workflowId, id);
-    while (!isTerminal(row.status) && Date.now() < until && !signal?.aborted && !wakeups.closed) {
-      // Waiting begins before the second look, so that a change in between is not missed.
+    while (Date.now() < until && !signal?.aborted && !wakeups.closed) {
+      // Waiting begins before the look, so that a change in between is not missed. The look does not press for a
+      // RUNNING that is about to be written: only the end matters here, and the two are then written as one.
       const woken = new AbortController();
       const aborts = signal ? AbortSignal.any([signal, woken.signal]) : woken.signal;
       const wake = wakeups.next(id, Math.min(LOOK_AGAIN_MS, until - Date.now()), aborts);
-      const release = row.startedAt ? watchers.await(watchable(row)) : () => {};
+      let release = (): void => {};
       try {
-        row = await this.#row(caller, workflowId, id);
-        if (!isTerminal(row.status)) {
-          await wake;
-          row = await this.#row(caller, workflowId, id);
-        }
+        const row = await store.get(caller.tenantId, workflowId, id);
+        if (!row || isTerminal(row.status)) break;
+        if (row.startedAt) release = watchers.await(watchable(row));
+        await wake;
       } finally {
         woken.abort();
         release();
       }
     }
+    const row = await this.#row(caller, workflowId, id);
     return toExecution(row);
   }
 

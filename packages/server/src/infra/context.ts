@@ -1,4 +1,4 @@
-import { type Action } from '@pegasus-workflows/contracts';
+import { type Action, type Role } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type Registry } from 'prom-client';
 import { type ArtifactStore } from './artifacts.js';
@@ -16,9 +16,25 @@ export interface Principal {
   keyId: string;
 }
 
+/** An API key as it is stored, with what its tenant is. */
+export interface KeyRow {
+  id: string;
+  tenantId: string;
+  principalId: string;
+  roles: Role[];
+  expiresAt: Date | null;
+  revokedAt: Date | null;
+  isPlatform: boolean;
+}
+
+/** Finds a key's row by its SHA-256; `undefined` when there is none. */
+export type FindKey = (hash: string) => Promise<KeyRow | undefined>;
+
 /** What every capability is handed: the ports to the outside, the settings and the clock. */
 export interface Services {
   db: Database;
+  /** The rows of API keys, remembered where that is safe; see `access/key-cache.ts`. */
+  findKey: FindKey;
   artifacts: ArtifactStore;
   temporal: TemporalPort;
   logger: Logger;

@@ -40,6 +40,12 @@ export interface Database {
   tenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Runs one transaction that sees every tenant. Rolled back when `work` rejects. */
   system<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Calls `onNotice` with the payload of each NOTIFY on `channel`, before any later transaction is answered. Only the
+   * embedded database can promise that, because it has one process and one connection; on PostgreSQL a notice comes
+   * some time after the commit, so there is no such method.
+   */
+  listen?(channel: string, onNotice: (payload: string) => void): Promise<void>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -57,6 +63,7 @@ interface Driver {
   dialect: Database['dialect'];
   /** `scope` is SQL text that the transaction begins with. */
   transaction<T>(scope: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  listen?: NonNullable<Database['listen']>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -98,6 +105,7 @@ function confine(driver: Driver): Database {
       return enter('pegasus_tenant', tenantId, work);
     },
     system: (work) => enter('pegasus_system', '', work),
+    ...(driver.listen ? { listen: driver.listen } : {}),
     ping: () => driver.ping(),
     close: () => driver.close(),
   };
@@ -174,6 +182,7 @@ async function openPglite(directory: string, logger: Logger): Promise<Driver> {
     return {
       dialect: 'pglite',
       transaction: (scope, work) => client.withScope(scope, () => db.transaction(work)),
+      listen: async (channel, onNotice) => void (await client.listen(channel, onNotice)),
       ping: async () => void (await client.query('select 1')),
       close: async () => {
         await client.close();
