@@ -10,7 +10,7 @@ const RUNS = 500;
 const STEPS = 2;
 const MiB = 1024 * 1024;
 const MINUTES = 60_000;
-/** What a part may have grown by over {@link RUNS} more runs: what a garbage collector leaves lying, not 100 KiB a run. */
+/** What a part may have grown by over {@link RUNS} more runs: what a garbage collector leaves lying. */
 const TOLERANCE = { share: 0.15, bytes: 24 * MiB };
 const OURS = ['server', 'supervisor', 'worker'] as const satisfies readonly Part[];
 

@@ -137,8 +137,8 @@ export class Machine {
           temporal: temporal.length,
         }).toEqual({ supervisor: 1, server: 1, temporal: 1 });
         for (const part of ['server', 'supervisor'] as const) {
-          const looked = await readFile(`${this.#armFile(part)}.pid`, 'utf8');
-          expect(looked, `the ${part} is starting`).toBe(String({ server, supervisor }[part][0]!.pid));
+          const { pid } = await this.#taken(part);
+          expect(pid, `the ${part} is starting`).toBe({ server, supervisor }[part][0]!.pid);
         }
         const ready = await fetch(`${this.#ready.url}/ready`);
         expect(ready.status, await ready.text()).toBe(200);
@@ -151,6 +151,12 @@ export class Machine {
   async restart(): Promise<void> {
     await this.#end();
     await this.#start(Number(new URL(this.#ready.url).port));
+  }
+
+  /** The failpoints of the life that is going on now; `''` when it has none. */
+  async armedWith(part: 'server' | 'supervisor'): Promise<string> {
+    await this.up();
+    return (await this.#taken(part)).failpoints;
   }
 
   async stop(): Promise<void> {
@@ -187,6 +193,11 @@ export class Machine {
 
   #armed(part: 'server' | 'supervisor'): Record<string, string> {
     return { PEGASUS_ARM_FILE: this.#armFile(part), PEGASUS_ARMED_MAIN: MAINS[part] };
+  }
+
+  async #taken(part: 'server' | 'supervisor'): Promise<{ pid: number; failpoints: string }> {
+    const text = await readFile(`${this.#armFile(part)}.taken`, 'utf8');
+    return JSON.parse(text) as { pid: number; failpoints: string };
   }
 
   #armFile(part: 'server' | 'supervisor'): string {
