@@ -8,7 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           testTimeout: 20_000,
-          env: { LOG_LEVEL: 'error' },
+          env: { LOG_LEVEL: 'fatal' },
         },
       },
       {
@@ -17,7 +17,7 @@ export default defineConfig({
           include: ['tests/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
           globalSetup: ['tests/support/global-setup.ts'],
           testTimeout: 120_000,
-          env: { LOG_LEVEL: 'error' },
+          env: { LOG_LEVEL: 'fatal' },
           hookTimeout: 120_000,
         },
       },

@@ -52,6 +52,17 @@ forEachDialect('outcome', (open) => {
   }
 
   describe('a run that ends', () => {
+    it.each(['123', 'true', 'null', '{"a":1}', '', 'plain', 0, false, null, [1, 'x'], { a: '1' }])(
+      'keeps the result %j as it is, whoever reads it',
+      async (value) => {
+        const execution = await run({ do: 'return', value });
+        expect(await ended(execution)).toMatchObject({ status: 'COMPLETED', result: value });
+        expect((await row(execution.id)).result).toEqual(value);
+        const { body } = await harness.call(tenantId, 'GET', `${workflowId}/executions/${execution.id}`);
+        expect(body.data.result).toEqual(value);
+      },
+    );
+
     it('COMPLETED, with its argument seen and its result kept', async () => {
       const execution = await run({ city: 'Zürich' });
       expect(await ended(execution)).toMatchObject({

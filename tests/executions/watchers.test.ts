@@ -1,3 +1,4 @@
+import { type ExecutionRow } from '../../packages/server/src/executions/row.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { Registry } from 'prom-client';
@@ -31,7 +32,13 @@ afterAll(() => harness.close());
 function parts() {
   const metrics = executionMetrics(new Registry());
   const counts = new OpenCounts({ open: 10, perDay: 10 }, () => new Date());
-  const outcome = new OutcomeWriter({ db: harness.db, logger, metrics, counts, wakeups: new Wakeups() });
+  const outcome = new OutcomeWriter({
+    db: harness.db,
+    logger,
+    metrics,
+    counts,
+    wakeups: new Wakeups<ExecutionRow>(),
+  });
   return { temporal: fake, outcome, logger, metrics, db: harness.db };
 }
 

@@ -1,3 +1,4 @@
+import { type ExecutionRow } from './row.js';
 import { type Services } from '../infra/context.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
 import { Wakeups } from '../infra/wakeups.js';
@@ -31,7 +32,7 @@ export function createExecutionEngine(services: Omit<Services, 'findKey'>): Exec
   const { db, temporal, settings, clock } = services;
   const logger = services.logger.child({ area: 'executions' });
   const metrics = executionMetrics(services.metrics);
-  const wakeups = new Wakeups();
+  const wakeups = new Wakeups<ExecutionRow>();
   const counts = new OpenCounts(
     { open: settings.maxOpenExecutions, perDay: settings.maxExecutionsPerDay },
     clock,

@@ -1,3 +1,4 @@
+import { type ExecutionRow } from './row.js';
 import { randomUUID } from 'node:crypto';
 import { type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
@@ -22,7 +23,7 @@ const workflowId = randomUUID();
 let db: Database;
 let transactions = 0;
 let counts: OpenCounts;
-let wakeups: Wakeups;
+let wakeups: Wakeups<ExecutionRow>;
 let writer: OutcomeWriter;
 
 beforeAll(async () => {
@@ -46,7 +47,7 @@ afterAll(() => db?.close());
 beforeEach(() => {
   transactions = 0;
   counts = new OpenCounts({ open: 100, perDay: 100 }, () => new Date());
-  wakeups = new Wakeups();
+  wakeups = new Wakeups<ExecutionRow>();
   const counting: Database = {
     ...db,
     system: (work) => {

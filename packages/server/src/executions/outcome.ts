@@ -1,6 +1,7 @@
 import { isTerminal, type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { sql } from 'drizzle-orm';
+import { executionRowOf, type ExecutionRow } from './row.js';
 import { type Database } from '../infra/database.js';
 import { errorForLog } from '../infra/error-log.js';
 import { type RunClose } from '../infra/temporal.js';
@@ -54,7 +55,7 @@ export class OutcomeWriter {
   readonly #logger: Logger;
   readonly #metrics: ExecutionMetrics;
   readonly #counts: OpenCounts;
-  readonly #wakeups: Wakeups;
+  readonly #wakeups: Wakeups<ExecutionRow>;
   #pending = new Map<string, Pending>();
   #writing = new Map<string, Pending>();
   #loop: Promise<void> | undefined;
@@ -65,7 +66,7 @@ export class OutcomeWriter {
     logger: Logger;
     metrics: ExecutionMetrics;
     counts: OpenCounts;
-    wakeups: Wakeups;
+    wakeups: Wakeups<ExecutionRow>;
   }) {
     this.#db = parts.db;
     this.#logger = parts.logger;
@@ -166,7 +167,9 @@ export class OutcomeWriter {
     const terminal = changes.some((change) => isTerminal(change.status));
     try {
       if (terminal) failpoint('outcome.before-write');
-      const rows = await this.#db.system(async (tx) => (await tx.execute<Updated>(updateOf(changes))).rows);
+      const rows = await this.#db.system(async (tx) =>
+        (await tx.execute(updateOf(changes))).rows.map(executionRowOf),
+      );
       if (terminal) failpoint('outcome.after-write');
       for (const row of rows) this.#announce(row);
       return new Map(rows.map((row) => [row.id, 'written']));
@@ -184,11 +187,11 @@ export class OutcomeWriter {
     }
   }
 
-  #announce(row: Updated): void {
+  #announce(row: ExecutionRow): void {
     if (!isTerminal(row.status)) return;
-    this.#counts.closed(row.tenant_id);
+    this.#counts.closed(row.tenantId);
     this.#metrics.closes.inc({ status: row.status });
-    this.#wakeups.wake(row.id);
+    this.#wakeups.wake(row.id, row);
   }
 }
 
@@ -205,12 +208,6 @@ function merge(first: Change, second: Change): Change {
     startedAt: first.startedAt ?? second.startedAt,
     temporalRunId: second.temporalRunId ?? first.temporalRunId,
   };
-}
-
-interface Updated extends Record<string, unknown> {
-  id: string;
-  tenant_id: string;
-  status: ExecutionStatus;
 }
 
 function updateOf(changes: (Change & { id: string })[]) {
@@ -239,5 +236,5 @@ function updateOf(changes: (Change & { id: string })[]) {
       id uuid, status text, run_id text, started_at timestamptz, finished_at timestamptz,
       result jsonb, error_message text, only_queued boolean)
     where e.id = c.id and e.status in ('QUEUED', 'RUNNING') and (not c.only_queued or e.status = 'QUEUED')
-    returning e.id, e.tenant_id, e.status`;
+    returning e.*`;
 }

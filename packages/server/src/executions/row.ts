@@ -1,9 +1,19 @@
 import { type Execution } from '@pegasus-workflows/contracts';
-import { type executions } from '../infra/schema.js';
+import { getTableColumns } from 'drizzle-orm';
+import { executions } from '../infra/schema.js';
 
 export type ExecutionRow = typeof executions.$inferSelect;
 
 const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
+
+/** A row as a statement in plain SQL returns it, by the names of its columns. */
+export function executionRowOf(raw: Record<string, unknown>): ExecutionRow {
+  const values = Object.entries(getTableColumns(executions)).map(([key, column]) => {
+    const value = raw[column.name] ?? null;
+    return [key, value === null ? null : column.mapFromDriverValue(value)];
+  });
+  return Object.fromEntries(values) as ExecutionRow;
+}
 
 /** A row as the wire shows it. Temporal's ids show once the run was started. */
 export function toExecution(row: ExecutionRow): Execution {

@@ -15,7 +15,7 @@ import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
 import { type DemandSet } from '../internal/demand.js';
 import { type ExecutionMetrics } from './metrics.js';
-import { type OpenCounts } from './open-counts.js';
+import { type OpenCounts, type Place } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { toExecution, type ExecutionRow } from './row.js';
 import { startRun } from './starter.js';
@@ -43,7 +43,7 @@ export interface ServiceParts {
   metrics: ExecutionMetrics;
   outcome: OutcomeWriter;
   watchers: Watchers;
-  wakeups: Wakeups;
+  wakeups: Wakeups<ExecutionRow>;
   counts: OpenCounts;
   demand: DemandSet;
   workflowCache: WorkflowCache;
@@ -131,9 +131,11 @@ export class ExecutionService {
       let release = (): void => {};
       try {
         const row = await store.get(caller.tenantId, workflowId, id);
-        if (!row || isTerminal(row.status)) break;
+        if (!row) break;
+        if (isTerminal(row.status)) return toExecution(row);
         if (row.startedAt) release = watchers.await(watchable(row));
-        await wake;
+        const ended = await wake;
+        if (ended) return toExecution(ended);
       } finally {
         woken.abort();
         release();
@@ -197,13 +199,17 @@ export class ExecutionService {
   ): Promise<Execution> {
     const { store, counts, starting, demand } = this.#parts;
     const { tenantId } = caller;
-    if (idempotencyKey !== undefined) {
-      const present = await store.byIdempotencyKey(tenantId, idempotencyKey);
-      if (present) return this.#replay(caller, present, workflow.id, input);
-    }
     if (!counts.knowsToday(tenantId))
       counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
-    const place = counts.take(tenantId);
+    let place: Place;
+    try {
+      place = counts.take(tenantId);
+    } catch (error) {
+      // A repeated request needs no place. Any other is told apart by the insert, without a look-up of its own.
+      const present = idempotencyKey && (await store.byIdempotencyKey(tenantId, idempotencyKey));
+      if (present) return this.#replay(caller, present, workflow.id, input);
+      throw error;
+    }
     const id = randomUUID();
     demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
     let settle = (): void => {};

@@ -1,16 +1,7 @@
 import type { ExecutionStatus, Manifest, Role } from '@pegasus-workflows/contracts';
 import { sql } from 'drizzle-orm';
-import {
-  boolean,
-  index,
-  integer,
-  jsonb,
-  pgTable,
-  text,
-  timestamp,
-  uniqueIndex,
-  uuid,
-} from 'drizzle-orm/pg-core';
+import { boolean, index, integer, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { jsonb } from './jsonb.js';
 
 /**
  * The tables. Every table with a `tenant_id` has row-level security (the migrations say how): a query made for one

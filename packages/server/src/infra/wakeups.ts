@@ -7,31 +7,32 @@
  * 1. A wake between {@link Wakeups.next} and its await is not lost.
  * 2. No waiter outlives its timeout, its signal or {@link Wakeups.close}.
  */
-export class Wakeups {
-  readonly #waiters = new Map<string, Set<() => void>>();
+export class Wakeups<T = void> {
+  readonly #waiters = new Map<string, Set<(news?: T) => void>>();
   #closed = false;
 
-  /** Resolves at the next wake of `key`, after `timeoutMs`, or when `signal` aborts; never rejects. */
-  next(key: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.#closed || signal?.aborted) return Promise.resolve();
+  /** Resolves at the next wake of `key` with its news, or with none after `timeoutMs` or when `signal` aborts; never rejects. */
+  next(key: string, timeoutMs: number, signal?: AbortSignal): Promise<T | undefined> {
+    if (this.#closed || signal?.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const waiters = this.#waiters.get(key) ?? new Set();
-      const done = (): void => {
+      const done = (news?: T): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        signal?.removeEventListener('abort', stop);
         waiters.delete(done);
         if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
-        resolve();
+        resolve(news);
       };
-      const timer = setTimeout(done, timeoutMs);
-      signal?.addEventListener('abort', done);
+      const stop = (): void => done();
+      const timer = setTimeout(stop, timeoutMs);
+      signal?.addEventListener('abort', stop);
       waiters.add(done);
       this.#waiters.set(key, waiters);
     });
   }
 
-  wake(key: string): void {
-    for (const done of [...(this.#waiters.get(key) ?? [])]) done();
+  wake(key: string, news?: T): void {
+    for (const done of [...(this.#waiters.get(key) ?? [])]) done(news);
   }
 
   get closed(): boolean {
