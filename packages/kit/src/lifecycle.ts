@@ -36,7 +36,12 @@ export function onShutdown(logger: Logger, close: Closer, graceMs = 15_000): (re
  * the channel close. Without a channel (started by hand, by systemd) it does nothing.
  */
 export function exitWhenParentDies(shutdown: (reason: string) => void): void {
-  if (process.channel) process.on('disconnect', () => shutdown('parent is gone'));
+  // Node keeps `send` when the channel closes, so it tells a child from a process started by hand.
+  if (!process.send) return;
+  const reason = 'parent is gone';
+  process.on('disconnect', () => shutdown(reason));
+  // A parent that died while this process was still importing its modules: nobody heard the event.
+  if (!process.connected) shutdown(reason);
 }
 
 /** The body of a process's main file: a failure to start is one logged line and exit code 1. */

@@ -84,6 +84,12 @@ function escaped(kind: string): (error: unknown) => void {
   };
 }
 
+/** The supervisor is gone. A drain it asked for may have nobody left to report to, so the time limit holds there too. */
+function abandoned(): void {
+  setTimeout(() => process.exit(WORKER_EXIT.done), SHORT_DRAIN_MS);
+  void end(WORKER_EXIT.done);
+}
+
 process.on('message', (raw: unknown) => {
   const parsed = toWorkerSchema.safeParse(raw);
   if (!parsed.success) {
@@ -93,11 +99,14 @@ process.on('message', (raw: unknown) => {
   }
   void handle(parsed.data);
 });
-process.on('disconnect', () => void end(WORKER_EXIT.done, SHORT_DRAIN_MS));
+process.on('disconnect', abandoned);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => void end(WORKER_EXIT.done));
 process.on('uncaughtException', escaped('uncaughtException'));
 process.on('unhandledRejection', escaped('unhandledRejection'));
+
+// A supervisor that died while this process was importing its modules: nobody heard the event.
+if (!process.connected) abandoned();
 
 sdk.then(
   ({ installRuntime }) => {
