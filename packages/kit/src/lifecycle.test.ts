@@ -22,7 +22,7 @@ function child(beforeWatching: string) {
 async function output(process: ReturnType<typeof child>): Promise<string> {
   let text = '';
   process.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  await once(process, 'close');
+  await once(process.stdout!, 'end');
   return text;
 }
 
