@@ -15,7 +15,8 @@ function checkNode() {
 }
 
 /**
- * Runs `npm ci` in `root` unless the lock file is the one that was installed last.
+ * Installs what package-lock.json says in `root`, unless that was installed last. Not by `npm ci`: it refuses a lock
+ * file that lacks the binaries of other platforms, which is what a registry mirror that does not carry them leads to.
  * @param {string} root
  * @returns {boolean} whether anything was installed
  */
@@ -26,12 +27,16 @@ export function ensureInstalled(root) {
     .update(readFileSync(path.join(root, 'package-lock.json')))
     .digest('hex');
   if (existsSync(marker) && readFileSync(marker, 'utf8') === hash) return false;
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
+  const { status } = spawnSync(
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+    },
+  );
   if (status !== 0) {
-    console.error('npm ci failed; the lines above say why.');
+    console.error('npm install failed; the lines above say why.');
     process.exit(1);
   }
   writeFileSync(marker, hash);

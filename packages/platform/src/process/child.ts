@@ -54,7 +54,7 @@ export interface ChildOptions {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 10_000;
 /** A run this long makes the next failure a first one again. */
-const STABLE_MS = 10_000;
+const STABLE_MS = 3_000;
 const TAIL_LINES = 15;
 
 interface Run {

@@ -59,6 +59,11 @@ const TUNING = {
   'history.transferProcessorMaxPollRPS': 5000,
   'history.timerProcessorMaxPollRPS': 5000,
   'history.visibilityProcessorMaxPollRPS': 5000,
+  // One node needs no partitions; with the default four, a queue's first task waits for forwarding between them.
+  'matching.numTaskqueueReadPartitions': 1,
+  'matching.numTaskqueueWritePartitions': 1,
+  // The default second is how much later than due a timer may fire.
+  'history.timerProcessorMaxTimeShift': '10ms',
 } as const;
 
 /** Search attributes every namespace has, one of each type. */

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { artifactTaskQueue, temporalWorkflowId, type ManualInput } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
@@ -20,12 +21,19 @@ export type StartResult =
   | { kind: 'refused'; message: string }
   | { kind: 'unknown'; message: string };
 
+/**
+ * Starts under way at once. More make Temporal answer none of them within the deadline, which begins when a start is
+ * sent; the others wait their turn here.
+ */
+const STARTS_AT_ONCE = 48;
+const inTurn = pLimit(STARTS_AT_ONCE);
+
 /** Starts an execution's run in Temporal; repeating it is harmless. Never rejects. */
 export async function startRun(
   { temporal, logger, metrics }: { temporal: TemporalPort; logger: Logger; metrics: ExecutionMetrics },
   run: RunToStart,
 ): Promise<StartResult> {
-  const result = await tryStart(temporal, run);
+  const result = await inTurn(() => tryStart(temporal, run));
   metrics.starts.inc({ result: result.kind });
   if (result.kind !== 'started') {
     logger.warn(
