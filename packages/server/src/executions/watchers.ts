@@ -1,4 +1,5 @@
 import { type Logger } from '@pegasus-workflows/kit';
+import { errorForLog } from '../infra/error-log.js';
 import { TemporalError, type TemporalPort } from '../infra/temporal.js';
 import { type ExecutionMetrics } from './metrics.js';
 import { type OutcomeWriter } from './outcome.js';
@@ -117,7 +118,10 @@ export class Watchers {
     } catch (error) {
       if (signal.aborted) return;
       const level = error instanceof TemporalError ? 'debug' : 'warn';
-      this.#logger[level]({ err: error, executionId: run.executionId }, 'a watcher ended early');
+      this.#logger[level](
+        { error: errorForLog(error), executionId: run.executionId },
+        'a watcher ended early',
+      );
     }
   }
 

@@ -1,4 +1,5 @@
 import { type OpenAPIHono } from '@hono/zod-openapi';
+import { errorForLog } from '../infra/error-log.js';
 import { z } from 'zod';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
@@ -82,7 +83,7 @@ async function runCheck(services: Services, { name, check }: ReadinessCheck): Pr
     await Promise.race([check(), timeout]);
     return true;
   } catch (error) {
-    services.logger.warn({ err: error, part: name }, 'a part of the platform does not answer');
+    services.logger.warn({ error: errorForLog(error), part: name }, 'a part of the platform does not answer');
     return false;
   } finally {
     clearTimeout(timer);

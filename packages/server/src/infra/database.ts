@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { errorForLog } from './error-log.js';
 import { resolve } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
@@ -150,7 +151,7 @@ async function openPostgres(url: string, logger: Logger): Promise<Driver> {
     connectionTimeoutMillis: 5_000,
     application_name: 'pegasus-server',
   });
-  pool.on('error', (error) => logger.warn({ err: error }, 'a database connection was lost'));
+  pool.on('error', (error) => logger.warn({ error: errorForLog(error) }, 'a database connection was lost'));
   const db = drizzle(pool, { schema });
   return {
     dialect: 'postgres',

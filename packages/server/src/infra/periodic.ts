@@ -1,4 +1,5 @@
 import { type Logger } from '@pegasus-workflows/kit';
+import { errorForLog } from './error-log.js';
 
 export interface Stoppable {
   /** Stops for good; resolves when what was under way has ended. */
@@ -27,7 +28,7 @@ export function periodic(
       failing = false;
     } catch (error) {
       if (!failing && !stopping.signal.aborted)
-        logger.warn({ job: name, err: error }, `${name} failed; it is repeated`);
+        logger.warn({ job: name, error: errorForLog(error) }, `${name} failed; it is repeated`);
       failing = true;
     }
     if (!stopping.signal.aborted) timer = setTimeout(next, everyMs);
