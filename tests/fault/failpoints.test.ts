@@ -27,9 +27,8 @@ const start = (of = workflow): Promise<Execution> => machine.client.workflows.ru
 const publishNext = (): Promise<Workflow> =>
   publishFixture(machine.client, 'twenty-steps', { version: `1.0.${versions++}` });
 
-function effectsOf({ temporalWorkflowId }: Execution): Effect[] {
-  return thirdParty.effects.filter(({ workflowId }) => workflowId === temporalWorkflowId);
-}
+const effectsOf = (execution: Execution, of = workflow): Effect[] =>
+  thirdParty.effectsOf({ execution, workflow: of });
 
 async function expectCompleted(execution: Execution, of = workflow): Promise<void> {
   const ended = await machine.client.executions.wait(of.id, execution.id, { timeoutMs: 90_000 });
@@ -112,7 +111,7 @@ describe('the supervisor dies while a new version gets its worker', () => {
       const execution = await start(published);
       await expectDied('supervisor', armed);
       await expectCompleted(execution, published);
-      expect(problemsOf(effectsOf(execution), STEPS, [])).toEqual([]);
+      expect(problemsOf(effectsOf(execution, published), STEPS, [])).toEqual([]);
     },
     2 * MINUTES,
   );

@@ -6,7 +6,7 @@ import { problemsOf } from './support/effects.js';
 import { Machine, PARTS, type Target } from './support/machine.js';
 import { publishFixture } from './support/publish.js';
 import { seededRandom } from './support/random.js';
-import { startThirdParty, type ThirdParty } from './support/third-party.js';
+import { startThirdParty, temporalIdOf, type ThirdParty } from './support/third-party.js';
 
 /** `PEGASUS_FAULT_SEED=<seed>` repeats the instants of an earlier run. */
 const SEED = Number(process.env['PEGASUS_FAULT_SEED'] ?? Date.now() % 1_000_000);
@@ -40,7 +40,7 @@ afterAll(() => machine?.stop());
 async function killAtRandomInstant(target: Target): Promise<void> {
   const execution = await machine.client.workflows.run(workflow.id, { input: { url: thirdParty.url } });
   runs.push({ execution, target });
-  await thirdParty.reached(execution.temporalWorkflowId!, Math.floor(random() * STEPS));
+  await thirdParty.reached({ execution, workflow }, Math.floor(random() * STEPS));
   // The moment is what is being drawn here; nothing is waited for.
   await delay(random() * 100);
   kills.push(await machine.kill(target));
@@ -80,13 +80,11 @@ describe(`kill -9 at ${INSTANTS} random instants each of a run of ${STEPS} steps
 
   it("has each step's effect once; the one in flight at a kill once more, under the same key", () => {
     const found = runs.flatMap(({ execution, target }) => {
-      const effects = thirdParty.effects.filter(
-        ({ workflowId }) => workflowId === execution.temporalWorkflowId,
-      );
+      const effects = thirdParty.effectsOf({ execution, workflow });
       return problemsOf(effects, STEPS, kills).map((problem) => `${target}: ${problem}`);
     });
     expect(found).toEqual([]);
-    const known = new Set(runs.map(({ execution }) => execution.temporalWorkflowId));
+    const known = new Set(runs.map(({ execution }) => temporalIdOf({ execution, workflow })));
     expect(thirdParty.effects.filter(({ workflowId }) => !known.has(workflowId))).toEqual([]);
   });
 

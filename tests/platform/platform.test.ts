@@ -170,6 +170,7 @@ describe('a platform', () => {
     const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
     const left = JSON.parse(line) as { temporal: number; server: number; supervisor: number };
     parent.kill('SIGKILL');
+    await once(parent, 'exit');
     const platform = await start({ env: { TEMPORAL_ADDRESS: '' }, temporalUi: false });
     await eventually(() => {
       expect(Object.values(left).filter(isAlive)).toEqual([]);

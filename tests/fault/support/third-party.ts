@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { afterAll } from 'vitest';
+import { temporalWorkflowId, type Execution, type Workflow } from '@pegasus-workflows/contracts';
 
 /** One effect: step `step` of the run whose Temporal workflow id is `workflowId`. */
 export interface Effect {
@@ -13,9 +14,20 @@ export interface Effect {
 export interface ThirdParty {
   url: string;
   effects: readonly Effect[];
+  /** The effects of one execution's run, in the order in which they were seen. */
+  effectsOf(run: Run): Effect[];
   /** Resolves once the run has had `count` effects, repeated ones included. */
-  reached(workflowId: string, count: number): Promise<void>;
+  reached(run: Run, count: number): Promise<void>;
 }
+
+/** An execution and its workflow: what a run is named after. The row itself has no Temporal id before it has started. */
+export interface Run {
+  execution: Execution;
+  workflow: Workflow;
+}
+
+export const temporalIdOf = ({ execution, workflow }: Run): string =>
+  temporalWorkflowId(execution.tenantId, workflow.name, execution.id);
 
 interface Waiter {
   workflowId: string;
@@ -53,9 +65,10 @@ export async function startThirdParty(): Promise<ThirdParty> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     effects,
-    reached: (workflowId, count) =>
+    effectsOf: (run) => effects.filter(({ workflowId }) => workflowId === temporalIdOf(run)),
+    reached: (run, count) =>
       new Promise((resolve) => {
-        const waiter = { workflowId, count, resolve };
+        const waiter = { workflowId: temporalIdOf(run), count, resolve };
         waiters.add(waiter);
         settle(waiter);
       }),

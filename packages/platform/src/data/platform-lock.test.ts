@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { identityOf } from '../process/identity.js';
 import { acquirePlatformLock } from './platform-lock.js';
 
 let root: string;
@@ -40,6 +43,17 @@ describe('the platform lock', () => {
     const taken = outcomes.filter((outcome) => outcome.status === 'fulfilled');
     expect(taken).toHaveLength(1);
     await taken[0]!.value();
+  });
+
+  it('of a process that is just ending is waited for (invariant 3)', async () => {
+    const ending = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    await once(ending, 'spawn');
+    await leaveLock({ ...(await identityOf(ending.pid!)) });
+    const taking = acquirePlatformLock(path);
+    ending.kill('SIGKILL');
+    await (
+      await taking
+    )();
   });
 
   it('of another host is respected while that touches it, and taken when it no longer does (invariant 2)', async () => {
