@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { createContext, type Surroundings } from './context.js';
 import { type Output } from './output/output.js';
-import { createProgram } from './program.js';
+import { createProgram } from './program/index.js';
 
 const USAGE = 2;
 

@@ -19,6 +19,7 @@ export const ERROR_TABLE = {
   METHOD_NOT_ALLOWED: { status: 405, exitCode: 1, retryable: false },
   CONFLICT: { status: 409, exitCode: 5, retryable: false },
   EXECUTION_NOT_CANCELLABLE: { status: 409, exitCode: 5, retryable: false },
+  EXECUTION_NOT_OPEN: { status: 409, exitCode: 5, retryable: false },
   EXECUTION_NOT_RETRYABLE: { status: 409, exitCode: 5, retryable: false },
   LENGTH_REQUIRED: { status: 411, exitCode: 2, retryable: false },
   PAYLOAD_TOO_LARGE: { status: 413, exitCode: 2, retryable: false },
@@ -26,6 +27,7 @@ export const ERROR_TABLE = {
   ARTIFACT_TOO_LARGE: { status: 422, exitCode: 2, retryable: false },
   ARTIFACT_INVALID: { status: 422, exitCode: 2, retryable: false },
   DRY_RUN_UNSUPPORTED: { status: 422, exitCode: 1, retryable: false },
+  QUERY_REJECTED: { status: 422, exitCode: 1, retryable: false },
   WORKFLOWS_DISABLED: { status: 423, exitCode: 1, retryable: true },
   CONCURRENCY_LIMIT: { status: 429, exitCode: 6, retryable: true },
   DAILY_QUOTA_EXCEEDED: { status: 429, exitCode: 6, retryable: true },
@@ -33,6 +35,8 @@ export const ERROR_TABLE = {
   TEMPORAL_START_FAILED: { status: 502, exitCode: 6, retryable: true },
   TEMPORAL_HISTORY_UNAVAILABLE: { status: 502, exitCode: 6, retryable: true },
   TEMPORAL_CANCEL_FAILED: { status: 502, exitCode: 6, retryable: true },
+  TEMPORAL_SIGNAL_FAILED: { status: 502, exitCode: 6, retryable: true },
+  TEMPORAL_QUERY_FAILED: { status: 502, exitCode: 6, retryable: true },
   SERVICE_UNAVAILABLE: { status: 503, exitCode: 6, retryable: true },
 } as const satisfies Record<string, { status: number; exitCode: number; retryable: boolean }>;
 

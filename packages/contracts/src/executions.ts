@@ -53,9 +53,21 @@ export const runRequestSchema = z.strictObject({
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
+/** `FAILED,TIMED_OUT`: a comma-separated list of statuses, each once. */
+const statusListSchema = z
+  .string()
+  .transform((text) => [...new Set(text.split(',').map((part) => part.trim()))])
+  .pipe(z.array(executionStatusSchema).min(1));
+
+/** `status`, `since` and `until` are ours; a client that sends none of them gets every execution. */
 export const executionsQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMITS.executionsPageMax).default(LIMITS.executionsPageDefault),
   before: idSchema.optional(),
+  status: statusListSchema.optional(),
+  /** Created at or after this instant. */
+  since: timestampSchema.optional(),
+  /** Created before this instant. */
+  until: timestampSchema.optional(),
 });
 export type ExecutionsQuery = z.input<typeof executionsQuerySchema>;
 
@@ -73,7 +85,76 @@ export const historyEventSchema = z.object({
   activityType: z.string().optional(),
   attempt: z.number().int().optional(),
   failure: z.string().optional(),
+  // The fields from here on are ours.
+  /** Of an event that answers another: the id of the event that scheduled or started what it tells about. */
+  scheduledEventId: z.string().optional(),
+  /** What the event is about: a signal's, update's or child workflow type's name, a timer's id. */
+  name: z.string().optional(),
+  /** Of `TimerStarted`: when it fires. */
+  firesAt: timestampSchema.optional(),
 });
 export type HistoryEvent = z.infer<typeof historyEventSchema>;
-export const historySchema = z.object({ events: z.array(historyEventSchema) });
+
+/** An activity that is scheduled or under way: Temporal writes its attempts into the history only when it has ended. */
+export const pendingActivitySchema = z.object({
+  /** The id of its `ActivityTaskScheduled` event. */
+  scheduledEventId: z.string(),
+  activityType: z.string(),
+  state: z.enum(['SCHEDULED', 'STARTED', 'CANCEL_REQUESTED', 'PAUSED']),
+  /** The attempt that is under way or comes next, from 1. */
+  attempt: z.number().int(),
+  /** Absent when the number of attempts has no limit. */
+  maximumAttempts: z.number().int().optional(),
+  lastFailure: z.string().optional(),
+  /** When the next attempt begins, while it waits between two. */
+  nextAttemptAt: timestampSchema.optional(),
+});
+export type PendingActivity = z.infer<typeof pendingActivitySchema>;
+
+export const historySchema = z.object({
+  events: z.array(historyEventSchema),
+  /** Ours; absent when there is none. */
+  pendingActivities: z.array(pendingActivitySchema).optional(),
+});
 export type History = z.infer<typeof historySchema>;
+
+/**
+ * `GET …/executions/:eid/history/export`: the whole history of the newest run as Temporal's own JSON, with its payloads
+ * readable. It is what `pegasus-workflows replay` and Temporal's `Worker.runReplayHistory` take.
+ */
+export const historyExportSchema = z.object({
+  workflowType: z.string(),
+  temporalWorkflowId: z.string(),
+  temporalRunId: z.string(),
+  /** Name and version of the workflow that the run is pinned to. */
+  name: z.string(),
+  version: z.string(),
+  history: z.object({ events: z.array(z.record(z.string(), z.unknown())) }),
+});
+export type HistoryExport = z.infer<typeof historyExportSchema>;
+
+const handlerNameSchema = z
+  .string()
+  .min(1, 'must be the name of a handler of the workflow')
+  .max(200, 'must be at most 200 characters');
+const argsSchema = z.array(z.unknown()).max(20, 'must be at most 20 values');
+
+/** `POST …/executions/:eid/signal` → 202 Execution. A repeated `Idempotency-Key` counts once. */
+export const signalRequestSchema = z.strictObject({ name: handlerNameSchema, args: argsSchema.optional() });
+export type SignalRequest = z.infer<typeof signalRequestSchema>;
+
+/** `POST …/executions/:eid/query` → 200; changes nothing. `__stack_trace` tells where the run waits. */
+export const queryRequestSchema = z.strictObject({ name: handlerNameSchema, args: argsSchema.optional() });
+export type QueryRequest = z.infer<typeof queryRequestSchema>;
+export const queryAnswerSchema = z.object({ result: z.unknown() });
+export type QueryAnswer = z.infer<typeof queryAnswerSchema>;
+
+const handlerSchema = z.object({ name: z.string(), description: z.string().optional() });
+
+/** `GET …/executions/:eid/handlers`: what this run answers to at present. */
+export const handlersSchema = z.object({
+  signals: z.array(handlerSchema),
+  queries: z.array(handlerSchema),
+  updates: z.array(handlerSchema),
+});
+export type Handlers = z.infer<typeof handlersSchema>;

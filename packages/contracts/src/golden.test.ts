@@ -6,8 +6,11 @@ import {
   downloadUrlSchema,
   errorBodySchema,
   executionSchema,
+  handlersSchema,
+  historyExportSchema,
   historySchema,
   listOf,
+  queryAnswerSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
   workflowSchema,
@@ -25,6 +28,9 @@ const SHAPES: Record<string, z.ZodType> = {
   execution: dataOf(executionSchema),
   'execution-list': listOf(executionSchema),
   'execution-history': dataOf(historySchema),
+  'execution-history-export': dataOf(historyExportSchema),
+  'execution-handlers': dataOf(handlersSchema),
+  'execution-query': dataOf(queryAnswerSchema),
   error: errorBodySchema,
 };
 

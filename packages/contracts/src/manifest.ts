@@ -18,6 +18,35 @@ export type Requirement = z.infer<typeof requirementSchema>;
 /** `demo/workflow:helloWorkflow` (TypeScript) or `demo.workflow:HelloWorkflow` (Python). */
 export const entryPointSchema = z.string().min(1, 'must be a non-empty string');
 
+export const DIAGRAM_STEP_KINDS = ['activity', 'signal', 'child'] as const;
+
+/** What comparing a version's diagram with its code found. */
+export const diagramCheckSchema = z.strictObject({
+  /**
+   * MATCHES: the diagram shows every activity, signal and child workflow of the code, and no other. DIFFERS: see
+   * `missing` and `unknown`. UNCHECKED: there was nothing to compare, such as a runtime whose code is not read.
+   */
+  verdict: z.enum(['MATCHES', 'DIFFERS', 'UNCHECKED']),
+  /** Steps of the code that the diagram leaves out. `line` counts from 1. */
+  missing: z
+    .array(
+      z.strictObject({
+        kind: z.enum(DIAGRAM_STEP_KINDS),
+        name: z.string(),
+        file: z.string(),
+        line: z.number().int(),
+      }),
+    )
+    .max(200),
+  /** Nodes of the diagram that name a step which the code does not have. */
+  unknown: z
+    .array(z.strictObject({ node: z.string(), name: z.string(), line: z.number().int().optional() }))
+    .max(200),
+  /** One sentence: why it was not checked, for one. */
+  note: z.string().max(500).optional(),
+});
+export type DiagramCheck = z.infer<typeof diagramCheckSchema>;
+
 /** What a version declares about itself: pinned at publish, shown beside every run. camelCase on the wire. */
 export const manifestSchema = z.strictObject({
   name: workflowNameSchema,
@@ -28,6 +57,8 @@ export const manifestSchema = z.strictObject({
     .string()
     .min(1, 'must not be empty: write the Mermaid diagram of the workflow')
     .max(LIMITS.diagramCharacters, `must be at most ${LIMITS.diagramCharacters} characters`),
+  /** Ours. The server works it out from the artifact when a version is published; what a client sends here is not kept. */
+  diagramCheck: diagramCheckSchema.optional(),
   requiredActions: z.array(actionSchema).optional(),
   timeoutSeconds: z.number().int().min(1).max(LIMITS.workflowTimeoutSeconds).optional(),
   requiredSecrets: z.array(requirementSchema).optional(),

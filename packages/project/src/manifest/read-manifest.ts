@@ -15,11 +15,11 @@ export interface WorkflowSpec {
   entryPoints: EntryPoint[];
   /** The optional `activities` key: a module path. */
   activities: string | undefined;
-  /** As it goes over the wire, apart from the diagram, which is a file of its own. */
+  /** As it goes over the wire, apart from the diagram, which is a file of its own, and what was found in it. */
   declared: DeclaredManifest;
 }
 
-export type DeclaredManifest = Omit<Manifest, 'diagram'>;
+export type DeclaredManifest = Omit<Manifest, 'diagram' | 'diagramCheck'>;
 
 export interface ReadManifest {
   specs: WorkflowSpec[];
@@ -28,7 +28,7 @@ export interface ReadManifest {
   position: TomlMap['position'];
 }
 
-const declaredSchema = manifestSchema.omit({ diagram: true });
+const declaredSchema = manifestSchema.omit({ diagram: true, diagramCheck: true });
 
 /** TOML key → wire key, for the keys that travel. */
 const WIRE_KEYS = {

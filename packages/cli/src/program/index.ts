@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { type Surroundings } from '../context.js';
+import { addExecutionCommands } from './executions.js';
+import { addLocalCommands } from './local.js';
+import { addProjectCommands } from './project.js';
+import { Program } from './program.js';
+import { addRunCommands } from './runs.js';
+import { addWorkflowCommands } from './workflows.js';
+
+/** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
+export function createProgram(surroundings: Surroundings): Program {
+  const program = new Program('pegasus-workflows', surroundings);
+  program
+    .description('Author, publish and run durable workflows.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .option('--json', 'one JSON document on standard output')
+    .option('--profile <name>', 'profile of the credentials file to use')
+    .option('--token <key>', 'API key, instead of a profile')
+    .option('--base-url <url>', 'where the platform is, instead of what the profile says')
+    .option('--no-color', 'no colours (NO_COLOR is respected too)')
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, helpWidth: helpWidth(surroundings) })
+    .configureOutput({
+      writeOut: (text) => void surroundings.stdout.write(text),
+      writeErr: (text) => void surroundings.stderr.write(text),
+      // main.ts tells usage errors, in one look with all others.
+      outputError: () => {},
+    })
+    .exitOverride();
+  addLocalCommands(program);
+  addProjectCommands(program);
+  addRunCommands(program);
+  addExecutionCommands(program);
+  addWorkflowCommands(program);
+  return program;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function helpWidth({ stdout, env }: Surroundings): number {
+  return Number(env['COLUMNS']) || (stdout.isTTY ? stdout.columns : undefined) || 100;
+}

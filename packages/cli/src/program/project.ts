@@ -1,0 +1,54 @@
+import type { PushOptions } from '../commands/push.js';
+import type { TestOptions } from '../commands/test.js';
+import { directory, type Program } from './program.js';
+
+/** An author's project: made, tested, built, published. */
+export function addProjectCommands(program: Program): void {
+  program
+    .command('init')
+    .summary('a new project that tests, packages and pushes as it is')
+    .description('Make a new project in ./<name> (or --dir) that tests, packages and pushes as it is.')
+    .argument('<name>', 'name of the workflow: lower-case letters, digits, "-" and "_"')
+    .option('--dir <dir>', 'where to make it; must be empty or absent (default: ./<name>)')
+    .action(
+      program.running(async (context, name: string, options: { dir?: string }) =>
+        (await import('../commands/init.js')).init(context, name, options),
+      ),
+    );
+  program
+    .command('test')
+    .summary('run a workflow here, once, and show its timeline')
+    .description(
+      'Run a workflow of the project here, once, without publishing it. Uses TEMPORAL_ADDRESS or a Temporal on this machine; starts one if none answers.',
+    )
+    .argument('<workflow>', 'name of the workflow in pegasus-workflows.toml')
+    .option('--input <json|text>', 'its single argument: JSON, or else taken as text', 'test')
+    .addOption(directory())
+    .action(
+      program.running(async (context, name: string, options: TestOptions) =>
+        (await import('../commands/test.js')).test(context, name, options),
+      ),
+    );
+  program
+    .command('package')
+    .summary('build dist/<name>-<version>.zip of each workflow')
+    .description('Check and build every workflow of the project into dist/<name>-<version>.zip. No network.')
+    .addOption(directory())
+    .action(
+      program.running(async (context, options: { dir?: string }) =>
+        (await import('../commands/package.js')).packageProject(context, options),
+      ),
+    );
+  program
+    .command('push')
+    .summary('package and publish each workflow')
+    .description('Package every workflow of the project, publish it, and record it in deployments.toml.')
+    .addOption(directory())
+    .option('--env <name>', 'name of the entry in deployments.toml (default: the host of the API)')
+    .option('--dev', 'as the next <version>-dev.N, not recorded; nothing when it is unchanged')
+    .action(
+      program.running(async (context, options: PushOptions) =>
+        (await import('../commands/push.js')).push(context, options),
+      ),
+    );
+}

@@ -1,0 +1,24 @@
+import type { RunOptions } from '../commands/run.js';
+import { directory, type Program } from './program.js';
+
+/** Starting runs. */
+export function addRunCommands(program: Program): void {
+  program
+    .command('run')
+    .summary('start a run of a published workflow')
+    .description(
+      'Start a run. A name means your own newest version, else a GLOBAL one; name@version means exactly that; inside a project, the version that was pushed from it.',
+    )
+    .argument('<workflow>', 'name, name@version or id')
+    .option('--input <json>', 'its input: a JSON object, @file, or - for standard input')
+    .option('--wait', 'wait for the end; exit 1 unless it COMPLETED')
+    .option('--follow', 'wait, and show each step as it happens')
+    .option('--latest', 'the newest version, whatever deployments.toml says')
+    .option('--env <name>', 'which entry of deployments.toml to look at')
+    .addOption(directory())
+    .action(
+      program.running(async (context, workflow: string, options: RunOptions) =>
+        (await import('../commands/run.js')).run(context, workflow, options),
+      ),
+    );
+}

@@ -1,0 +1,28 @@
+import { type Program } from './program.js';
+
+/** `workflows …`: what is published. */
+export function addWorkflowCommands(program: Program): void {
+  const workflows = program.command('workflows').description('Published workflows: list, show, fork.');
+  workflows
+    .command('list')
+    .description('Your own and the GLOBAL ones, newest first.')
+    .action(program.running(async (context) => (await import('../commands/workflows.js')).list(context)));
+  workflows
+    .command('show')
+    .description('One version: what it declares, its artifact, its diagram.')
+    .argument('<workflow>', 'name, name@version or id')
+    .action(
+      program.running(async (context, workflow: string) =>
+        (await import('../commands/workflows.js')).show(context, workflow),
+      ),
+    );
+  workflows
+    .command('fork')
+    .description('Copy a GLOBAL workflow into your tenant, so that it can run there.')
+    .argument('<workflow>', 'name, name@version or id')
+    .action(
+      program.running(async (context, workflow: string) =>
+        (await import('../commands/workflows.js')).fork(context, workflow),
+      ),
+    );
+}
