@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Terminal } from './cli.js';
+import { commandsOf, program } from './commands.js';
 
 let terminal: Terminal;
 beforeAll(async () => {
@@ -9,26 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => terminal[Symbol.asyncDispose]());
 
-const COMMANDS = [
-  [],
-  ['dev'],
-  ['doctor'],
-  ['init'],
-  ['test'],
-  ['package'],
-  ['push'],
-  ['run'],
-  ['executions'],
-  ['executions', 'list'],
-  ['executions', 'show'],
-  ['executions', 'watch'],
-  ['executions', 'cancel'],
-  ['executions', 'retry'],
-  ['workflows'],
-  ['workflows', 'list'],
-  ['workflows', 'show'],
-  ['workflows', 'fork'],
-];
+/** Every command there is, from the program itself: a new one has its golden file or the test fails. */
+const COMMANDS = commandsOf(program());
 
 describe('help', () => {
   it.each(COMMANDS.map((words) => [words.join(' ') || '(none)', words] as const))(
