@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ERROR_TABLE, type ErrorCode } from './error-table.js';
 
+export * from './error-table.js';
+
 export const ERROR_CODES = Object.keys(ERROR_TABLE) as [ErrorCode, ...ErrorCode[]];
 export const errorCodeSchema = z.enum(ERROR_CODES);
 

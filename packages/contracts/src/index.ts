@@ -1,7 +1,6 @@
 export * from './actions.js';
 export * from './artifact.js';
 export * from './envelope.js';
-export * from './error-table.js';
 export * from './errors.js';
 export * from './executions.js';
 export * from './inputs.js';
