@@ -83,4 +83,73 @@ describe('executions', () => {
     ]);
     expect(server.requests[1]!.headers['idempotency-key']).toBeTruthy();
   });
+
+  it('filters by status and time, on every page', async () => {
+    server.answer(page([1, 2]), page([3]));
+    const filters = {
+      status: ['FAILED', 'TIMED_OUT'],
+      since: new Date('2026-01-01T00:00:00Z'),
+      until: '2026-02-01T00:00:00Z',
+    } as const;
+    for await (const { id } of client.executions.pages(uuid(1), { pageSize: 2, ...filters }))
+      expect(id).toBeTruthy();
+    const [first, second] = server.requests.map(({ url }) =>
+      Object.fromEntries(new URL(url, server.url).searchParams),
+    );
+    const sent = {
+      limit: '2',
+      status: 'FAILED,TIMED_OUT',
+      since: '2026-01-01T00:00:00.000Z',
+      until: '2026-02-01T00:00:00Z',
+    };
+    expect([first, second]).toEqual([sent, { ...sent, before: uuid(2) }]);
+    server.answer(page([]));
+    await client.executions.list(uuid(1), { status: 'QUEUED' });
+    expect(server.requests.at(-1)!.url).toMatch(/\?status=QUEUED$/);
+  });
+
+  it('signals with one key over every attempt, and takes a key of the caller', async () => {
+    server.answer(breakConnection, json(202, { data: executionRow() }));
+    expect((await client.executions.signal(uuid(1), uuid(2), 'approve', ['yes', 2])).status).toBe('RUNNING');
+    expect(server.requests.map(({ body }) => JSON.parse(body) as unknown)).toEqual([
+      { name: 'approve', args: ['yes', 2] },
+      { name: 'approve', args: ['yes', 2] },
+    ]);
+    const keys = server.requests.map(({ headers }) => headers['idempotency-key']);
+    expect(keys[0]).toBeTruthy();
+    expect(keys[1]).toBe(keys[0]);
+    await client.executions.signal(uuid(1), uuid(2), 'approve', [], { idempotencyKey: 'mine' });
+    expect(server.requests.at(-1)!.headers['idempotency-key']).toBe('mine');
+  });
+
+  it('queries, and says what to do about a query that was rejected', async () => {
+    server.answer(json(200, { data: { result: { open: 3 } } }));
+    expect(await client.executions.query(uuid(1), uuid(2), 'progress', [1])).toEqual({ open: 3 });
+    expect(server.requests[0]).toMatchObject({ method: 'POST', body: '{"name":"progress","args":[1]}' });
+    server.answer(json(422, { error: 'There is no query "nope".', code: 'QUERY_REJECTED' }));
+    await expect(client.executions.query(uuid(1), uuid(2), 'nope')).rejects.toMatchObject({
+      code: 'QUERY_REJECTED',
+      exitCode: 1,
+      hint: expect.stringContaining('handlers'),
+    });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('reads the handlers, and a whole history as it came', async () => {
+    const handlers = {
+      signals: [{ name: 'approve', description: 'Lets it go on.' }],
+      queries: [],
+      updates: [],
+    };
+    server.answer(json(200, { data: handlers }));
+    expect(await client.executions.handlers(uuid(1), uuid(2))).toEqual(handlers);
+    const history = { events: [{ eventId: '1', eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED' }] };
+    const run = { workflowType: 'hello', temporalWorkflowId: 'wf/1', temporalRunId: uuid(3) };
+    const exported = { ...run, name: 'hello', version: '1.0.0', history };
+    server.answer(json(200, { data: exported }));
+    expect(await client.executions.exportHistory(uuid(1), uuid(2))).toEqual(exported);
+    expect(
+      server.requests.map(({ method, url }) => `${method} ${url.split('/').slice(-2).join('/')}`),
+    ).toEqual([`GET ${uuid(2)}/handlers`, 'GET history/export']);
+  });
 });

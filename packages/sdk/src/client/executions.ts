@@ -4,18 +4,42 @@ import {
   isTerminal,
   listOf,
   type Execution,
-  type ExecutionsQuery,
+  type ExecutionStatus,
+  type Handlers,
   type History,
+  type HistoryExport,
 } from '@pegasus-workflows/contracts';
 import { backoffMs, delay } from './backoff.js';
 import { PegasusDecodeError, PegasusTimeoutError } from './errors.js';
 import { newIdempotencyKey } from './idempotency-key.js';
 import type { CallOptions } from './options.js';
-import { readExecution, readHistory } from './schemas.js';
-import type { Transport } from './transport.js';
+import { readExecution, readHandlers, readHistory, readHistoryExport, readQueryAnswer } from './schemas.js';
+import type { ApiCall, Transport } from './transport.js';
 
 export interface RetryExecutionOptions extends CallOptions {
   /** Two calls with the same key start one run. Default: a fresh key per call. */
+  idempotencyKey?: string | undefined;
+}
+
+/** Which executions a list holds; all that are left out do not narrow it. */
+export interface ExecutionFilters {
+  /** One status, or any of several. */
+  status?: ExecutionStatus | readonly ExecutionStatus[] | undefined;
+  /** Created at or after this instant: a Date, or text in ISO 8601 UTC such as `2026-01-31T08:00:00Z`. */
+  since?: Date | string | undefined;
+  /** Created before this instant. */
+  until?: Date | string | undefined;
+}
+
+export interface ListExecutionsQuery extends ExecutionFilters {
+  /** 1 to 200; default 50. */
+  limit?: number | undefined;
+  /** The id of the last row of the previous page. */
+  before?: string | undefined;
+}
+
+export interface SignalOptions extends CallOptions {
+  /** Two signals of one execution with the same key count once. Default: a fresh key per call. */
   idempotencyKey?: string | undefined;
 }
 
@@ -31,8 +55,10 @@ export interface WaitOptions {
 const HOLD_SECONDS = Math.min(25, LIMITS.waitSeconds);
 /** A server that is restarting is waited for this long, in milliseconds. */
 const WAIT_RETRY = { maxRetries: 1_000, budgetMs: 120_000 };
+/** Answering may begin with the start of a worker, and a whole history may be large. Milliseconds. */
+const SLOW_ANSWER_MS = 90_000;
 
-/** Runs of workflows: read, await, cancel, retry. */
+/** Runs of workflows: read, await, signal, query, cancel, retry. */
 export class ExecutionsApi {
   readonly #transport: Transport;
 
@@ -40,28 +66,32 @@ export class ExecutionsApi {
     this.#transport = transport;
   }
 
-  /** One page, newest first; `limit` 1..200 (default 50), `before` = the id of the last row of the previous page. */
+  /** One page, newest first. */
   async list(
     workflowId: string,
-    query: ExecutionsQuery = {},
+    query: ListExecutionsQuery = {},
     options: CallOptions = {},
   ): Promise<Execution[]> {
-    const search = new URLSearchParams();
-    if (query.limit !== undefined) search.set('limit', String(query.limit));
-    if (query.before !== undefined) search.set('before', query.before);
+    const search = searchOf(query);
     const path = `${executionsPath(workflowId)}${search.size > 0 ? `?${search}` : ''}`;
     const call = { method: 'GET', path, repeatable: true } as const;
     return (await this.#transport.json(call, listOf(readExecution), options)).data;
   }
 
-  /** Every execution, newest first, fetched page by page as the loop asks for more. */
+  /** Every execution, or every one that the filters let through, newest first, fetched page by page as the loop asks for more. */
   async *pages(
     workflowId: string,
-    { pageSize = LIMITS.executionsPageMax, ...options }: CallOptions & { pageSize?: number } = {},
+    {
+      pageSize = LIMITS.executionsPageMax,
+      status,
+      since,
+      until,
+      ...options
+    }: CallOptions & ExecutionFilters & { pageSize?: number } = {},
   ): AsyncGenerator<Execution, void, undefined> {
     let before: string | undefined;
     for (;;) {
-      const rows = await this.list(workflowId, { limit: pageSize, before }, options);
+      const rows = await this.list(workflowId, { limit: pageSize, before, status, since, until }, options);
       const last = rows.at(-1);
       // A server that ignores `before` would be read for ever.
       if (last && last.id === before)
@@ -110,7 +140,10 @@ export class ExecutionsApi {
     }
   }
 
-  /** What happened in a run, oldest first; no events if it never started. */
+  /**
+   * What happened in a run, oldest first; no events if it never started. Of an open run, `pendingActivities` tells what
+   * it waits for: Temporal writes an activity's attempts into the history only when it has ended.
+   */
   async history(workflowId: string, executionId: string, options: CallOptions = {}): Promise<History> {
     const path = `${executionPath(workflowId, executionId)}/history`;
     return (
@@ -140,6 +173,66 @@ export class ExecutionsApi {
     return (await this.#transport.json(call, dataOf(readExecution), options)).data;
   }
 
+  /**
+   * Sends a signal to an open run; the run's worker receives it in its own time. Resolves with the execution.
+   *
+   * @param args what the handler is called with, at most 20 JSON values
+   * @throws PegasusApiError EXECUTION_NOT_OPEN when it has ended
+   */
+  async signal(
+    workflowId: string,
+    executionId: string,
+    name: string,
+    args: readonly unknown[] = [],
+    options: SignalOptions = {},
+  ): Promise<Execution> {
+    const path = `${executionPath(workflowId, executionId)}/signal`;
+    const idempotencyKey = options.idempotencyKey ?? newIdempotencyKey();
+    const call = { method: 'POST', path, body: { name, args }, repeatable: true, idempotencyKey } as const;
+    return (await this.#transport.json(call, dataOf(readExecution), options)).data;
+  }
+
+  /**
+   * Asks a run, open or ended, and resolves with what its handler returns. Changes nothing. A worker is started for it
+   * where none runs, so the answer may take a while.
+   *
+   * @param name a query of the workflow, or `__stack_trace`: the places in the code where the run waits now
+   * @throws PegasusApiError QUERY_REJECTED with the reason when there is no such query or its handler threw;
+   *   EXECUTION_NOT_OPEN when the run never started
+   */
+  async query(
+    workflowId: string,
+    executionId: string,
+    name: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const path = `${executionPath(workflowId, executionId)}/query`;
+    const call = { method: 'POST', path, body: { name, args }, repeatable: true } as const;
+    return (await this.#transport.json(call, dataOf(readQueryAnswer), slow(options))).data.result;
+  }
+
+  /** The signals, queries and updates that a run answers to at present, as its own code declares them. */
+  async handlers(workflowId: string, executionId: string, options: CallOptions = {}): Promise<Handlers> {
+    const call = read(`${executionPath(workflowId, executionId)}/handlers`);
+    return (await this.#transport.json(call, dataOf(readHandlers), slow(options))).data;
+  }
+
+  /**
+   * The whole history of the newest run as Temporal's own JSON, for `Worker.runReplayHistory` and for keeping.
+   *
+   * @throws PegasusApiError EXECUTION_NOT_OPEN when it never started, NOT_FOUND when Temporal no longer keeps it,
+   *   PAYLOAD_TOO_LARGE when it is larger than an export may be
+   */
+  async exportHistory(
+    workflowId: string,
+    executionId: string,
+    options: CallOptions = {},
+  ): Promise<HistoryExport> {
+    const call = read(`${executionPath(workflowId, executionId)}/history/export`);
+    return (await this.#transport.json(call, dataOf(readHistoryExport), slow(options))).data;
+  }
+
   async #poll(
     workflowId: string,
     executionId: string,
@@ -158,4 +251,21 @@ function executionsPath(workflowId: string): string {
 }
 function executionPath(workflowId: string, executionId: string): string {
   return `${executionsPath(workflowId)}/${encodeURIComponent(executionId)}`;
+}
+function read(path: string): ApiCall {
+  return { method: 'GET', path, repeatable: true };
+}
+function slow(options: CallOptions): CallOptions {
+  return { timeoutMs: SLOW_ANSWER_MS, ...options };
+}
+
+function searchOf({ limit, before, status, since, until }: ListExecutionsQuery): URLSearchParams {
+  const search = new URLSearchParams();
+  if (limit !== undefined) search.set('limit', String(limit));
+  if (before !== undefined) search.set('before', before);
+  // An empty list lets nothing through, which the server says in its own words.
+  if (status !== undefined) search.set('status', typeof status === 'string' ? status : status.join(','));
+  for (const [name, at] of Object.entries({ since, until }))
+    if (at !== undefined) search.set(name, typeof at === 'string' ? at : at.toISOString());
+  return search;
 }

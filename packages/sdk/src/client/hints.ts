@@ -10,7 +10,11 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
     'The upload URL was altered, used up or is too old: ask for a new one and upload again.',
   ARTIFACT_INVALID: 'Mend the problems listed and publish again; nothing was stored.',
   EXECUTION_NOT_CANCELLABLE: 'Only a queued or running execution can be cancelled; look at its status.',
+  EXECUTION_NOT_OPEN: 'Look at its status and its result; start a new run if there is more to do.',
   EXECUTION_NOT_RETRYABLE: 'Only a failed, timed-out or cancelled execution can be retried.',
+  QUERY_REJECTED: 'Ask for a query that the run knows (its handlers list them), with the arguments it takes.',
+  TEMPORAL_QUERY_FAILED:
+    "Try again in a moment: the run's worker may still be starting. If it stays, look at the log of the runner.",
   WORKFLOWS_DISABLED: 'Workflows are switched off on this platform: ask its operator.',
   CONCURRENCY_LIMIT: 'Wait for open executions to finish, or ask the operator for a higher limit.',
   DAILY_QUOTA_EXCEEDED: 'Run again tomorrow, or ask the operator for a higher quota.',

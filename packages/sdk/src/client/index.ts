@@ -2,7 +2,14 @@ export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
-export type { ExecutionsApi, RetryExecutionOptions, WaitOptions } from './executions.js';
+export type {
+  ExecutionFilters,
+  ExecutionsApi,
+  ListExecutionsQuery,
+  RetryExecutionOptions,
+  SignalOptions,
+  WaitOptions,
+} from './executions.js';
 export {
   PegasusApiError,
   PegasusClientError,
@@ -18,9 +25,12 @@ export {
 export type {
   Execution,
   ExecutionStatus,
+  Handlers,
   History,
   HistoryEvent,
+  HistoryExport,
   Manifest,
+  PendingActivity,
   RequirementsSummary,
   RunRequest,
   Workflow,

@@ -1,8 +1,12 @@
 import {
+  diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
+  handlersSchema,
+  historyExportSchema,
   historySchema,
   manifestSchema,
+  queryAnswerSchema,
   requirementSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
@@ -16,8 +20,14 @@ import { z } from 'zod';
  * a changed lifetime of a URL is no error. Unknown values of known fields stay errors that name the field.
  */
 const readRequirement = z.object(requirementSchema.shape);
+const readDiagramCheck = z.object({
+  ...diagramCheckSchema.shape,
+  missing: z.array(z.object(diagramCheckSchema.shape.missing.element.shape)),
+  unknown: z.array(z.object(diagramCheckSchema.shape.unknown.element.shape)),
+});
 const readManifest = z.object({
   ...manifestSchema.shape,
+  diagramCheck: readDiagramCheck.optional(),
   requiredSecrets: z.array(readRequirement).optional(),
   requiredConfigs: z.array(readRequirement).optional(),
 });
@@ -25,6 +35,9 @@ const readManifest = z.object({
 export const readWorkflow = workflowSchema.extend({ manifest: readManifest });
 export const readExecution = executionSchema;
 export const readHistory = historySchema;
+export const readHistoryExport = historyExportSchema;
+export const readHandlers = handlersSchema;
+export const readQueryAnswer = queryAnswerSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;
