@@ -1,0 +1,26 @@
+/**
+ * What differs from run to run, replaced by a name; what is left is the output's own. Ids keep their identity: the same
+ * one has the same number in all of a scenario's text.
+ *
+ * @param places folders and addresses of this run, longest first where one holds another
+ */
+export function normalize(text: string, places: readonly (readonly [from: string, to: string])[]): string {
+  let named = text;
+  for (const [from, to] of places) named = named.replaceAll(from, to);
+  const ids = new Map<string, string>();
+  return named
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, (id) => {
+      if (!ids.has(id)) ids.set(id, `<id-${ids.size + 1}>`);
+      return ids.get(id)!;
+    })
+    .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
+    .replace(/sha256 [0-9a-f]{12}\b/g, 'sha256 <12>')
+    .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?/g, '<time>')
+    .replace(/\b\d+(\.\d+)? (ms|s|min|h)\b/g, '<duration>')
+    .replace(/\b\d+(\.\d+)? (B|KiB|MiB)\b/g, '<size>')
+    .replace(/("(?:durationMs|startMs|sizeBytes|artifactSizeBytes|elapsedMs)": )\d+/g, '$1<number>')
+    .replace(/([^\s]) {2,}/g, '$1  ')
+    .replace(/^ +(?=\+?<duration>)/gm, '  ')
+    .replace(/-{6,}|─{6,}/g, (line) => line.slice(0, 6))
+    .replace(/[ \t]+$/gm, '');
+}

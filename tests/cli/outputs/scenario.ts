@@ -1,0 +1,19 @@
+import { type Stage } from './stage.js';
+
+/** One command line as a person types it, and what it ends with. Scenarios run in order, on one stage. */
+export interface Scenario {
+  /** What is shown, in a few words; also the name of the golden file. */
+  name: string;
+  args: string[];
+  /** Exit code. */
+  code: number;
+  /** Folder below the stage's root; default the root. */
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  /** Standard input. */
+  input?: string;
+  /** Runs before it: a file that is broken on purpose, a run that has to be somewhere. */
+  before?: (stage: Stage) => Promise<void>;
+  /** Runs after it: remembers a run for later scenarios. */
+  after?: (stage: Stage) => Promise<void>;
+}

@@ -1,0 +1,45 @@
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Scenario } from '../scenario.js';
+import { type Stage } from '../stage.js';
+
+const inRoot = (stage: Stage, file: string): string => path.join(stage.terminal.root, file);
+
+/** An author's project: made, tested, drawn, built, published. */
+export const PROJECT: Scenario[] = [
+  { name: 'init', args: ['init', 'demo'], code: 0 },
+  { name: 'init where something is', args: ['init', 'demo'], code: 5 },
+  { name: 'init with a bad name', args: ['init', 'Demo App'], code: 2 },
+  { name: 'test', args: ['test', 'demo'], code: 0 },
+  { name: 'test of no such workflow', args: ['test', 'dmeo', '-C', 'demo'], code: 4 },
+  { name: 'package', args: ['package', '-C', 'demo'], code: 0 },
+  { name: 'package without a project', args: ['package', '-C', 'nowhere'], code: 4 },
+  {
+    name: 'package of a broken manifest',
+    args: ['package', '-C', 'broken'],
+    code: 2,
+    before: async (stage) => {
+      await stage.terminal.run(['init', 'broken']);
+      await writeFile(
+        inRoot(stage, 'broken/pegasus-workflows.toml'),
+        '[[workflow]]\nname = "broken"\nversion = "1.0"\nentry_points = ["broken/workflow:gone"]\ntimeout = 5\n',
+      );
+    },
+  },
+  {
+    name: 'package of a manifest that is no TOML',
+    args: ['package', '-C', 'broken'],
+    code: 2,
+    before: (stage) => writeFile(inRoot(stage, 'broken/pegasus-workflows.toml'), '[[workflow]\nname = \n'),
+    after: (stage) => rename(inRoot(stage, 'broken'), inRoot(stage, 'home/broken')),
+  },
+  { name: 'push', args: ['push', '--profile', 'local', '--env', 'here'], cwd: 'demo', code: 0 },
+  { name: 'push again', args: ['push', '--profile', 'local'], cwd: 'demo', code: 5 },
+  { name: 'push with a wrong key', args: ['push', '--profile', 'revoked'], cwd: 'demo', code: 3 },
+  {
+    name: 'push to nowhere',
+    args: ['push', '--base-url', 'http://127.0.0.1:9', '--token', '{secret.odd}'],
+    cwd: 'demo',
+    code: 6,
+  },
+];

@@ -1,0 +1,26 @@
+import { type Scenario } from '../scenario.js';
+
+const local = ['--profile', 'local'];
+
+/** What is published, own and GLOBAL. */
+export const WORKFLOWS: Scenario[] = [
+  { name: 'workflows list', args: ['workflows', 'list', ...local], code: 0 },
+  {
+    name: 'workflows list without credentials',
+    args: ['workflows', 'list'],
+    env: { HOME: '/nonexistent' },
+    code: 3,
+  },
+  { name: 'workflows show', args: ['workflows', 'show', 'demo@1.0.0', ...local], code: 0 },
+  { name: 'workflows show of no such version', args: ['workflows', 'show', 'demo@9.9.9', ...local], code: 4 },
+  {
+    name: 'workflows fork',
+    args: ['workflows', 'fork', 'shared', ...local],
+    code: 0,
+    before: async (stage) => {
+      await stage.terminal.run(['init', 'shared']);
+      await stage.terminal.run(['push', '--profile', 'operator'], { cwd: 'shared' });
+    },
+  },
+  { name: 'workflows fork of an own one', args: ['workflows', 'fork', 'demo', ...local], code: 4 },
+];

@@ -1,0 +1,124 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { PegasusClient } from 'pegasus-workflows-sdk/client';
+import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
+import { testTemporalEnv } from '../../support/temporal.js';
+import { eventually } from '../../support/wait.js';
+import { Terminal, type Finished } from '../cli.js';
+import { normalize } from './normalize.js';
+
+/** Keys and values that must never show, each with a part no other text has. */
+export const SECRETS = {
+  revoked: 'vnd_zzSECRETzzrevokedzz0123456789abcdef',
+  odd: 'zzSECRETzz-a-token-of-another-shape-4711',
+} as const;
+
+/** A platform, a terminal that has never seen it, and what earlier commands left for later ones. */
+export class Stage implements AsyncDisposable {
+  /** Everything that was printed, as it was. */
+  readonly printed: string[] = [];
+  /** What scenarios remember for later ones: `{name}` in an argument. */
+  readonly kept = new Map<string, string>();
+
+  private constructor(
+    readonly platform: TestPlatform,
+    readonly terminal: Terminal,
+  ) {}
+
+  static async open(): Promise<Stage> {
+    const [platform, terminal] = await Promise.all([startTestPlatform(), Terminal.open(testTemporalEnv())]);
+    await mkdir(path.join(terminal.root, 'home', '.pegasus'), { recursive: true, mode: 0o700 });
+    return new Stage(platform, terminal);
+  }
+
+  /** The profiles that `dev` and an operator would have written. */
+  async writeCredentials(): Promise<void> {
+    const { url, tenant, platformTenant } = this.platform;
+    const profile = (name: string, key: string): string =>
+      `[${name}]\napi_key = "${key}"\napi_root = "${url}"\n`;
+    const text = [
+      '# kept by hand',
+      profile('local', tenant.apiKey),
+      profile('operator', platformTenant.apiKey),
+      profile('revoked', SECRETS.revoked),
+    ].join('\n');
+    await writeFile(this.credentialsFile, text, { mode: 0o600 });
+  }
+
+  get credentialsFile(): string {
+    return path.join(this.terminal.root, 'home', '.pegasus', 'credentials');
+  }
+
+  /** All that must not be in any output: keys of the platform and those of {@link SECRETS}. */
+  get secrets(): string[] {
+    return [this.platform.tenant.apiKey, this.platform.platformTenant.apiKey, ...Object.values(SECRETS)];
+  }
+
+  async run(
+    args: string[],
+    options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string },
+  ): Promise<Finished> {
+    const finished = await this.terminal.run(
+      args.map((arg) => this.fill(arg)),
+      options,
+    );
+    this.printed.push(finished.stdout, finished.stderr);
+    return finished;
+  }
+
+  /** `{name}` is what a scenario kept; `{url}`, `{root}`, `{secret.odd}` are the stage's own. */
+  fill(text: string): string {
+    return text
+      .replaceAll('{url}', this.platform.url)
+      .replaceAll('{root}', this.terminal.root)
+      .replace(/\{secret\.(\w+)\}/g, (_, name: keyof typeof SECRETS) => SECRETS[name])
+      .replace(/\{(\w+)\}/g, (whole, name: string) => this.kept.get(name) ?? whole);
+  }
+
+  /** Keeps the id of the newest run of a workflow of the stage's tenant under a name. */
+  async keepNewestRun(workflow: string, as: string): Promise<void> {
+    const client = this.client();
+    const versions = (await client.workflows.list()).filter(({ name }) => name === workflow);
+    const runs = (
+      await Promise.all(versions.map(({ id }) => client.executions.list(id, { limit: 1 })))
+    ).flat();
+    const [newest] = runs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+    if (!newest) throw new Error(`${workflow} has no run to keep`);
+    this.kept.set(as, newest.id);
+  }
+
+  /** Copies a project of `fixtures/` into the stage's root. */
+  async bring(fixture: string): Promise<void> {
+    const from = path.join(import.meta.dirname, 'fixtures', fixture);
+    await cp(from, path.join(this.terminal.root, fixture), { recursive: true });
+  }
+
+  /** Resolves once a kept run has had an event of this type. */
+  async untilSeen(run: string, workflow: string, type: string): Promise<void> {
+    const client = this.client();
+    const all = await client.workflows.list();
+    const { id } = all.find(({ name }) => name === workflow)!;
+    await eventually(async () => {
+      const { events } = await client.executions.history(id, this.kept.get(run)!);
+      expect(events.map((event) => event.type)).toContain(type);
+    });
+  }
+
+  private client(): PegasusClient {
+    return new PegasusClient({ baseUrl: this.platform.url, token: this.platform.tenant.apiKey });
+  }
+
+  normalize(text: string): string {
+    return normalize(text, [
+      [this.platform.url, '<url>'],
+      [this.platform.dataDir, '<data>'],
+      [this.terminal.root, '<root>'],
+    ]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.platform.dispose();
+    await this.terminal[Symbol.asyncDispose]();
+  }
+}
