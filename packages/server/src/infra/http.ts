@@ -147,7 +147,7 @@ function document<P extends ObjectSchema, Q extends ObjectSchema, B extends z.Zo
       method: operation.method,
       path: operation.path.replace(/:(\w+)/g, '{$1}'),
       summary: operation.summary,
-      tags: [operation.path.split('/')[3] ?? 'platform'],
+      tags: [/^\/(?:api|internal)\/v1\/([^/]+)/.exec(operation.path)?.[1] ?? 'platform'],
       ...(operation.action === 'public' ? {} : { security: [{ bearer: [] }] }),
       ...(operation.action in ROUTE_ACCESS
         ? {}

@@ -1,0 +1,68 @@
+import { defineConfig } from 'vitepress';
+
+/** The site is the Markdown of this folder, as it is read in the repository too; dead links between pages fail the build. */
+export default defineConfig({
+  title: 'Pegasus',
+  description: 'Durable workflows on your own machines: write, publish, run, watch.',
+  lang: 'en-GB',
+  cacheDir: '../.cache/vitepress',
+  cleanUrls: true,
+  // Links into the repository (packages/…, README.md) are checked by tests/docs; the site does not carry those files.
+  ignoreDeadLinks: [/^(\.\.?\/)+(packages|examples|deploy|CHANGELOG|README|AGENTS)/],
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Tutorial', link: '/tutorial' },
+      { text: 'How-to', link: '/how-to/' },
+      { text: 'Reference', link: '/reference/' },
+      { text: 'Explanation', link: '/explanation/' },
+    ],
+    sidebar: [
+      { text: 'Start', items: [page('Overview', '/'), page('Tutorial: ten minutes', '/tutorial')] },
+      {
+        text: 'How to …',
+        link: '/how-to/',
+        items: [
+          page('… test a workflow', '/how-to/test-a-workflow'),
+          page('… change a workflow that is running', '/how-to/change-a-running-workflow'),
+          page('… push from CI', '/how-to/push-from-ci'),
+          page('… signal, query and watch a run', '/how-to/signal-query-watch'),
+          page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
+          page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
+          page('… upgrade', '/how-to/upgrade'),
+        ],
+      },
+      {
+        text: 'Reference',
+        link: '/reference/',
+        items: [
+          page('Commands', '/reference/cli'),
+          page('How commands behave', '/cli'),
+          page('Manifest', '/reference/manifest'),
+          page('HTTP API', '/reference/api'),
+          page('Errors and exit codes', '/reference/errors'),
+          page('Actions and roles', '/reference/actions'),
+          page('Limits', '/reference/limits'),
+          page('SDK', '/reference/sdk'),
+        ],
+      },
+      {
+        text: 'Explanation',
+        link: '/explanation/',
+        items: [
+          page('How a run goes', '/explanation/how-a-run-goes'),
+          page('Determinism and pinning', '/explanation/determinism-and-pinning'),
+          page('Architecture', '/architecture'),
+          page('Benchmarks', '/benchmarks'),
+          page('Decisions', '/adr/README'),
+        ],
+      },
+      { text: 'From Python', items: [page('Moving from the Python SDK', '/from-python')] },
+    ],
+  },
+});
+
+function page(text, link) {
+  return { text, link };
+}
