@@ -101,7 +101,8 @@ async function checkDiagramText(workflow: ProjectWorkflow): Promise<Problem[]> {
   return problems.map((problem) => ({ ...problem, file: `${workflow.sourceDir}/workflow.mmd` }));
 }
 
-function sourceReader(root: string): ReadSource {
+/** Reads files of a project as text, each once. */
+export function sourceReader(root: string): ReadSource {
   const texts = new Map<string, string | undefined>();
   return (file) => {
     if (!texts.has(file)) {
@@ -113,7 +114,8 @@ function sourceReader(root: string): ReadSource {
   };
 }
 
-async function checkCode(workflow: ProjectWorkflow, read: ReadSource): Promise<WorkflowCode> {
+/** What keeps the code of a workflow from being bundled, and what it imports. */
+export async function checkCode(workflow: ProjectWorkflow, read: ReadSource): Promise<WorkflowCode> {
   const problems: Problem[] = [];
   for (const entry of workflow.entryPoints) {
     const wrong = await checkEntryPoint(entry, entry.file, read);

@@ -40,15 +40,17 @@ const SILENT: NonNullable<BundleOptions['logger']> = {
  * Bundles the entry-point modules whole, so that child workflows defined in them are workflow types too.
  *
  * @param code the project files that were checked, to find the line of an import the bundler refuses
+ * @param interceptors files of interceptor modules of ours to bundle beside the author's code; none in an artifact
  * @throws ProjectError with the chain of imports that leads to what cannot be bundled
  */
 export async function bundleWorkflows(
   projectDir: string,
   workflow: ProjectWorkflow,
   code: WorkflowCode,
+  interceptors: readonly string[] = [],
 ): Promise<string> {
   const trail = new ImportTrail(projectDir, code);
-  const bundler = new EntryPointBundler(projectDir, workflow, trail);
+  const bundler = new EntryPointBundler(projectDir, workflow, trail, interceptors);
   let bundle: string;
   try {
     bundle = (await bundler.createBundle()).code;
@@ -66,10 +68,12 @@ class EntryPointBundler extends WorkflowCodeBundler {
     private readonly projectDir: string,
     private readonly workflow: ProjectWorkflow,
     trail: ImportTrail,
+    interceptors: readonly string[],
   ) {
     super({
       workflowsPath: path.join(projectDir, `pegasus-${SYNTHETIC}.js`),
       logger: SILENT,
+      workflowInterceptorModules: [...interceptors],
       webpackConfigHook: (config) => portableConfig(config, projectDir, trail),
     });
   }
