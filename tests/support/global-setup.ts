@@ -24,6 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       providePostgres(closers),
       preparePgliteTemplate(),
     ]);
+    project.provide('runDir', await provideRunDir(closers));
     project.provide('temporal', temporal);
     project.provide('postgres', postgres);
     project.provide('pgliteTemplate', pgliteTemplate);
@@ -47,6 +48,12 @@ async function provideTemporal(closers: (() => Promise<void>)[]): Promise<Tempor
   const server = await startDevServer({ binary, dataDir, ui: false, namespaces: [...TEST_NAMESPACES] });
   closers.push(() => server.stop());
   return { ...settings, address: server.address };
+}
+
+async function provideRunDir(closers: (() => Promise<void>)[]): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'pegasus-run-'));
+  closers.push(() => rm(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 async function providePostgres(closers: (() => Promise<void>)[]): Promise<ProvidedPostgres> {

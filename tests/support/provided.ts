@@ -11,5 +11,7 @@ declare module 'vitest' {
     postgres: ProvidedPostgres;
     /** Directory of a migrated, empty PGlite database; see `pglite-template.ts`. */
     pgliteTemplate: string;
+    /** A folder that lives as long as the run, for what several test files share. */
+    runDir: string;
   }
 }
