@@ -6,6 +6,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
 const FLOORS = [
   { name: 'contracts', packages: ['@pegasus-workflows/contracts'] },
   { name: 'kit', packages: ['@pegasus-workflows/kit'] },
+  { name: 'eslint-plugin', packages: ['eslint-plugin-pegasus-workflows'] },
   { name: 'sdk', packages: ['pegasus-workflows-sdk'] },
   { name: 'project', packages: ['@pegasus-workflows/project'] },
   { name: 'server', packages: ['@pegasus-workflows/server'] },
@@ -16,6 +17,7 @@ const FLOORS = [
 const MAY_IMPORT = {
   contracts: [],
   kit: ['contracts'],
+  'eslint-plugin': ['contracts'],
   sdk: ['contracts'],
   project: ['contracts', 'sdk'],
   server: ['contracts', 'kit', 'sdk', 'project'],
