@@ -20,12 +20,20 @@ export class UneditableError extends Error {}
  * @throws UneditableError when the text is no TOML or the edit cannot be done safely
  */
 export function setProfile(text: string, name: string, values: ProfileValues): string {
+  const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';
+  return mark + setProfileIn(text.slice(mark.length), name, values);
+}
+
+const BYTE_ORDER_MARK = '\uFEFF';
+
+function setProfileIn(text: string, name: string, values: ProfileValues): string {
   const before = parseTables(text);
-  const newline = text.includes('\r\n') ? '\r\n' : '\n';
-  const lines = text === '' ? [] : text.split(newline);
+  // A line that ends with CR LF carries its CR in this list; new lines end as the first one of the file does.
+  const ending = /^[^\n]*\r\n/.test(text) ? '\r' : '';
+  const lines = text === '' ? [] : text.split('\n');
   const header = lines.findIndex((line) => headerName(line) === name);
-  const edited = header < 0 ? append(lines, name, values) : replace(lines, header, values);
-  const result = `${edited.join(newline).trimEnd()}${newline}`;
+  const edited = header < 0 ? append(lines, name, values, ending) : replace(lines, header, values, ending);
+  const result = `${edited.join('\n').trimEnd()}${ending}\n`;
 
   const after = parseTables(result);
   const own = before[name];
@@ -46,7 +54,7 @@ function parseTables(text: string): Record<string, unknown> {
 
 /** `local` for `[local]` and `["local"]`, with whatever spaces and comment; undefined for any other line. */
 function headerName(line: string): string | undefined {
-  const match = /^\s*\[\s*(?:"([^"\\]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*\]\s*(?:#.*)?$/.exec(line);
+  const match = /^\s*\[\s*(?:"([^"\\]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*\]\s*(?:#.*)?\r?$/.exec(line);
   return match?.[1] ?? match?.[2] ?? match?.[3];
 }
 
@@ -58,24 +66,26 @@ function defined({ api_key, api_root }: ProfileValues): Record<string, string> {
   return { api_key, ...(api_root === undefined ? {} : { api_root }) };
 }
 
-function append(lines: string[], name: string, values: ProfileValues): string[] {
+function append(lines: string[], name: string, values: ProfileValues, ending: string): string[] {
   const kept = [...lines];
   while (kept.length > 0 && kept.at(-1)?.trim() === '') kept.pop();
+  const last = kept.pop();
+  if (last !== undefined) kept.push(last.endsWith(ending) ? last : last + ending);
   const block = [
     `[${name}]`,
     ...Object.entries(defined(values)).map(([key, value]) => assignment(key, value)),
-  ];
-  return kept.length > 0 ? [...kept, '', ...block] : block;
+  ].map((line) => line + ending);
+  return kept.length > 0 ? [...kept, ending, ...block] : block;
 }
 
-function replace(lines: string[], header: number, values: ProfileValues): string[] {
+function replace(lines: string[], header: number, values: ProfileValues, ending: string): string[] {
   const edited = [...lines];
   let end = edited.findIndex((line, index) => index > header && line.trimStart().startsWith('['));
   if (end < 0) end = edited.length;
   let insertAt = header + 1;
   for (const [key, value] of Object.entries(defined(values))) {
     const pattern = new RegExp(
-      `^(\\s*)(?:${key}|"${key}"|'${key}')\\s*=\\s*(?:"(?:[^"\\\\]|\\\\.)*"|'[^']*')(\\s*(?:#.*)?)$`,
+      `^(\\s*)(?:${key}|"${key}"|'${key}')\\s*=\\s*(?:"(?:[^"\\\\]|\\\\.)*"|'[^']*')(\\s*(?:#.*)?\\r?)$`,
     );
     const at = edited.findIndex((line, index) => index > header && index < end && pattern.test(line));
     if (at >= 0) {
@@ -85,7 +95,7 @@ function replace(lines: string[], header: number, values: ProfileValues): string
       );
       insertAt = at + 1;
     } else {
-      edited.splice(insertAt, 0, assignment(key, value));
+      edited.splice(insertAt, 0, assignment(key, value) + ending);
       insertAt += 1;
       end += 1;
     }

@@ -1,6 +1,7 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
 import { nearest } from '../did-you-mean.js';
+import { checkedUrl } from './base-url.js';
 import { readCredentials, type CredentialsFile, type Profile } from './files.js';
 
 /** What the base URL is when nothing names one. */
@@ -22,12 +23,21 @@ export interface ResolvedCredentials {
  */
 export async function resolveCredentials(context: Context): Promise<ResolvedCredentials> {
   const { env, options, out } = context;
-  if (options.token && options.baseUrl)
-    return { token: options.token, baseUrl: checkedUrl(options.baseUrl), source: '--token' };
+  const envToken = env['PEGASUS_WORKFLOW_TOKEN'];
+  const envUrl = env['PEGASUS_BASE_URL'];
+  // When nothing is left for a profile to say, a file that is broken or another user's is not in the way.
+  const unnamed = options.profile === undefined;
+  const given = {
+    token: options.token || (unnamed ? envToken : undefined),
+    url: options.baseUrl || (unnamed ? envUrl : undefined),
+  };
+  if (given.token && given.url) {
+    const source = options.token ? '--token' : 'PEGASUS_WORKFLOW_TOKEN';
+    return { token: given.token, baseUrl: checkedUrl(given.url), source };
+  }
   const file = await readCredentials(context);
   for (const warning of file.warnings) out.warn(warning);
   const named = options.profile === undefined ? undefined : profileNamed(file, options.profile);
-  const envToken = env['PEGASUS_WORKFLOW_TOKEN'];
   const fallback = file.profiles.get('default') ?? onlyProfile(file);
 
   const tokens: [string | undefined, string][] = [
@@ -38,8 +48,7 @@ export async function resolveCredentials(context: Context): Promise<ResolvedCred
   ];
   const [token, source] = tokens.find(([value]) => value) ?? [];
   if (!token || !source) throw noCredentials(file);
-  const baseUrl =
-    options.baseUrl || named?.apiRoot || env['PEGASUS_BASE_URL'] || fallback?.apiRoot || FALLBACK_BASE_URL;
+  const baseUrl = options.baseUrl || named?.apiRoot || envUrl || fallback?.apiRoot || FALLBACK_BASE_URL;
   if (fallback && fallback.name !== 'default' && token === fallback.apiKey && !named)
     out.note(out.noteColors.quiet(`using profile "${fallback.name}", the only one in ${file.path}`));
   return { token, baseUrl: checkedUrl(baseUrl), source };
@@ -59,7 +68,7 @@ function profileNamed(file: CredentialsFile, name: string): Profile {
   throw new PegasusError('UNAUTHENTICATED', `There is no profile "${name}" in ${file.path}. ${there}`, {
     hint: guess
       ? `Did you mean --profile ${guess}?`
-      : 'Start the platform on this machine with `pegasus-workflows dev`, which writes profile "local".',
+      : `Make it: pegasus-workflows configure --profile ${name}`,
   });
 }
 
@@ -69,14 +78,6 @@ function noCredentials(file: CredentialsFile): PegasusError {
     hint:
       known.length > 0
         ? `Name a profile of ${file.path}: --profile ${known[0]} (it holds: ${known.join(', ')}).`
-        : `Start the platform on this machine with \`pegasus-workflows dev\`, or set PEGASUS_WORKFLOW_TOKEN and PEGASUS_BASE_URL, or write a profile to ${file.path}.`,
-  });
-}
-
-function checkedUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return text.replace(/\/+$/, '');
-  throw new PegasusError('VALIDATION_ERROR', `Base URL "${text}" is not an http or https URL.`, {
-    hint: 'Write it like https://pegasus.example.com or http://127.0.0.1:4800.',
+        : 'Store one with `pegasus-workflows setup`, start a platform on this machine with `pegasus-workflows dev`, or set PEGASUS_WORKFLOW_TOKEN and PEGASUS_BASE_URL.',
   });
 }

@@ -18,7 +18,8 @@ export interface OutputOptions {
 
 /**
  * Where a command writes. Standard output carries what was asked for, standard error everything said on the way.
- * With `--json` standard output carries exactly one JSON document and {@link Output.line} is silent.
+ * With `--json` standard output carries exactly one JSON document and {@link Output.line} is silent. No secret that this
+ * process knows of leaves it: every text is masked on its way out.
  */
 export class Output {
   readonly json: boolean;
@@ -43,12 +44,18 @@ export class Output {
 
   /** One line (or several) for a person, on standard output. */
   line(text = ''): void {
-    if (!this.json) this.#stdout.write(`${text}\n`);
+    if (!this.json) this.#stdout.write(`${maskKeys(text)}\n`);
   }
 
   /** The command's result as JSON, with `--json`; otherwise nothing. Call it once. */
   result(value: unknown): void {
-    if (this.json) this.#stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (!this.json) return;
+    const masked = JSON.stringify(
+      value,
+      (_key, part: unknown) => (typeof part === 'string' ? maskKeys(part) : part),
+      2,
+    );
+    this.#stdout.write(`${masked}\n`);
   }
 
   /** A line on standard error: progress, advice, what a machine reading the output should not see. */
@@ -62,7 +69,7 @@ export class Output {
 
   /** Rewrites the moving line of a progress display; only when {@link interactive}. */
   redraw(text: string): void {
-    this.#stderr.write(`\r\u001b[2K${text}`);
+    this.#stderr.write(`\r\u001b[2K${maskKeys(text)}`);
   }
 }
 

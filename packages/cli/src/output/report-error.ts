@@ -1,5 +1,6 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { maskKeys } from '../credentials/mask.js';
+import { EXIT } from '../exit-codes.js';
 import { type Output } from './output.js';
 
 /** A failure as it is told: on standard error for a person, as the one JSON document on standard output with `--json`. */
@@ -36,11 +37,11 @@ interface Carried {
 export function describeError(error: unknown): { report: ReportedError; exitCode: number } {
   const message = error instanceof Error ? error.message : String(error);
   const carried: Carried = isOurs(error) ? error : {};
-  const exitCode = typeof carried.exitCode === 'number' ? carried.exitCode : FAILED;
+  const exitCode = typeof carried.exitCode === 'number' ? carried.exitCode : EXIT.failed;
   const code =
     typeof carried.code === 'string'
       ? carried.code
-      : exitCode === UNREACHABLE
+      : exitCode === EXIT.unreachable
         ? 'SERVICE_UNAVAILABLE'
         : 'INTERNAL_ERROR';
   const report: ReportedError = { error: maskKeys(message), code };
@@ -52,9 +53,6 @@ export function describeError(error: unknown): { report: ReportedError; exitCode
   if (typeof carried.correlationId === 'string') report.correlationId = carried.correlationId;
   return { report, exitCode };
 }
-
-const FAILED = 1;
-const UNREACHABLE = 6;
 
 /** The commands that mend what the server or the connection complains about; they say more than the client's own advice. */
 const HINTS: Record<string, string> = {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Surroundings } from '../context.js';
+import { addShellCommands } from './completion.js';
+import { addCredentialCommands } from './credentials.js';
 import { addExecutionCommands } from './executions.js';
 import { addLocalCommands } from './local.js';
 import { addProjectCommands } from './project.js';
@@ -17,7 +19,7 @@ export function createProgram(surroundings: Surroundings): Program {
     .helpCommand('help [command]', 'show help for a command')
     .option('--json', 'one JSON document on standard output')
     .option('--profile <name>', 'profile of the credentials file to use')
-    .option('--token <key>', 'API key, instead of a profile')
+    .option('--token <key>', 'API key, instead of a profile (seen in ps; scripts set PEGASUS_WORKFLOW_TOKEN)')
     .option('--base-url <url>', 'where the platform is, instead of what the profile says')
     .option('--no-color', 'no colours (NO_COLOR is respected too)')
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: 20, helpWidth: helpWidth(surroundings) })
@@ -28,11 +30,13 @@ export function createProgram(surroundings: Surroundings): Program {
       outputError: () => {},
     })
     .exitOverride();
+  addCredentialCommands(program);
   addLocalCommands(program);
   addProjectCommands(program);
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addShellCommands(program);
   return program;
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
 
 export const MANIFEST_FILE = 'pegasus-workflows.toml';

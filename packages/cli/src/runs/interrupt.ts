@@ -1,3 +1,5 @@
+import { EXIT } from '../exit-codes.js';
+
 /**
  * Runs `work` with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once.
  * @returns what `work` returned, or `interrupted` when it was aborted
@@ -24,4 +26,4 @@ export async function untilInterrupted<T>(
 }
 
 /** The exit code of a command that Ctrl-C ended: 128 + SIGINT, as shells have it. */
-export const INTERRUPTED = 130;
+export const INTERRUPTED = EXIT.interrupted;
