@@ -1,4 +1,6 @@
 /** What every user of the package needs, and is light. The parts that load compilers are imported when they are called. */
+import type { DiagramCheck } from '@pegasus-workflows/contracts';
+import type { DiagramCode } from './diagram/index.js';
 import type { PackagedWorkflow, PackageOptions } from './package/index.js';
 import type { Project, ProjectWorkflow } from './manifest/index.js';
 import type { Problem } from './problems/index.js';
@@ -14,6 +16,7 @@ export {
   type Deployment,
   type LedgerEntry,
 } from './ledger/index.js';
+export type { DiagramCode } from './diagram/index.js';
 export type { PackagedWorkflow, PackageOptions, PackageStep } from './package/index.js';
 export { ArtifactProblems, type ExpectedArtifact, type VerifiedArtifact } from './verify/problems.js';
 
@@ -37,4 +40,10 @@ export async function verifyArtifact(path: string, expected: ExpectedArtifact): 
 export async function checkDiagram(text: string, file?: string): Promise<Problem[]> {
   const module = await import('./diagram/index.js');
   return module.checkDiagram(text, file);
+}
+
+/** See `checkDiagramAgainstCode` of `@pegasus-workflows/project/diagram`. */
+export async function checkDiagramAgainstCode(diagram: string, code: DiagramCode): Promise<DiagramCheck> {
+  const module = await import('./diagram/index.js');
+  return module.checkDiagramAgainstCode(diagram, code);
 }

@@ -1,7 +1,7 @@
 import { LIMITS } from '@pegasus-workflows/contracts';
 import { normalizeDiagram } from '../manifest/diagram-text.js';
 import type { Problem } from '../problems/index.js';
-import { type MermaidError, MermaidThread } from './mermaid-thread.js';
+import { type MermaidError, MermaidThread, type Outline } from './mermaid-thread.js';
 
 /** Mermaid parses 50 000 characters of an ordinary diagram in far less, even on a busy machine. */
 const PARSE_MS = 10_000;
@@ -27,6 +27,13 @@ export async function checkDiagram(text: string, file = 'workflow.mmd'): Promise
     ];
   const error = await thread.parse(diagram, PARSE_MS);
   return error ? [toProblem(error, diagram, file)] : [];
+}
+
+/** What a diagram shows; undefined when {@link checkDiagram} finds a problem in it. */
+export async function outlineDiagram(text: string): Promise<Outline | undefined> {
+  const diagram = normalizeDiagram(text);
+  if (diagram.trim() === '' || diagram.length > LIMITS.diagramCharacters) return undefined;
+  return thread.outline(diagram, PARSE_MS);
 }
 
 /** Loads Mermaid before the first diagram comes. */

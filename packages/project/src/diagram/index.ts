@@ -1,1 +1,4 @@
+export { artifactSources } from './artifact-sources.js';
+export { checkDiagramAgainstCode, type DiagramCode } from './check-against-code.js';
 export { checkDiagram, closeDiagrams, warmUpDiagrams } from './check-diagram.js';
+export { diagramProblems } from './findings.js';

@@ -17,11 +17,40 @@ export interface MermaidError {
   column?: number;
 }
 
+/** One thing that a diagram shows. Texts are as written, entities and tags included. */
+export interface Mark {
+  kind: 'node' | 'edge' | 'group' | 'participant' | 'message' | 'state';
+  /** Of a node, group, participant or state; else ''. */
+  id: string;
+  text: string;
+  /** Mermaid's word for it, such as `diamond`. */
+  shape: string;
+  classes: string[];
+  /** Ids of what an edge or a message connects; else ''. */
+  from: string;
+  to: string;
+}
+
+export interface Outline {
+  /** Mermaid's word for the type of diagram, such as `flowchart-v2`. */
+  type: string;
+  /** Absent when diagrams of this type are not read. */
+  marks?: Mark[] | undefined;
+}
+
 interface Reply {
   ready?: true;
   id?: number;
   error?: MermaidError | null;
+  outline?: Outline;
 }
+
+interface Question {
+  text: string;
+  outline: boolean;
+}
+
+type Answer = { error: MermaidError } | { error: null; outline: Outline | undefined };
 
 /** Loading jsdom and Mermaid takes about a second; a busy machine may need far longer. */
 const START_MS = 60_000;
@@ -40,10 +69,14 @@ export class MermaidThread {
    *
    * @param timeoutMs the most that this diagram may take, not counting its turn and the start of the thread
    */
-  parse(text: string, timeoutMs: number): Promise<MermaidError | null> {
-    const turn = this.queue.then(() => this.take(text, timeoutMs));
-    this.queue = turn.catch(() => undefined);
-    return turn;
+  async parse(text: string, timeoutMs: number): Promise<MermaidError | null> {
+    return (await this.enqueue({ text, outline: false }, timeoutMs)).error;
+  }
+
+  /** What a diagram shows, by Mermaid's own database; undefined when it does not parse. Time is as for {@link parse}. */
+  async outline(text: string, timeoutMs: number): Promise<Outline | undefined> {
+    const answer = await this.enqueue({ text, outline: true }, timeoutMs);
+    return answer.error ? undefined : answer.outline;
   }
 
   /** Ends the thread. The next `parse` starts one again. */
@@ -53,12 +86,18 @@ export class MermaidThread {
     await worker?.terminate();
   }
 
-  private async take(text: string, timeoutMs: number): Promise<MermaidError | null> {
+  private enqueue(question: Question, timeoutMs: number): Promise<Answer> {
+    const turn = this.queue.then(() => this.take(question, timeoutMs));
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async take(question: Question, timeoutMs: number): Promise<Answer> {
     const worker = this.worker ?? this.start();
     worker.ref();
     try {
       await this.ready;
-      return await this.ask(worker, text, timeoutMs);
+      return await this.ask(worker, question, timeoutMs);
     } finally {
       worker.unref();
     }
@@ -79,18 +118,19 @@ export class MermaidThread {
     return worker;
   }
 
-  private async ask(worker: Worker, text: string, timeoutMs: number): Promise<MermaidError | null> {
+  private async ask(worker: Worker, question: Question, timeoutMs: number): Promise<Answer> {
     const id = ++this.lastId;
-    const answer = waitFor(worker, timeoutMs, (reply) =>
-      reply.id === id ? { error: reply.error ?? null } : undefined,
-    );
-    worker.postMessage({ id, text });
+    const answer = waitFor<Answer>(worker, timeoutMs, ({ id: of, error, outline }) => {
+      if (of !== id) return undefined;
+      return error ? { error } : { error: null, outline };
+    });
+    worker.postMessage({ id, ...question });
     try {
-      return (await answer).error;
+      return await answer;
     } catch (error) {
       this.forget(worker);
       await worker.terminate();
-      return { message: error instanceof Error ? error.message : String(error) };
+      return { error: { message: error instanceof Error ? error.message : String(error) } };
     }
   }
 

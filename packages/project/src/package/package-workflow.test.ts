@@ -297,3 +297,50 @@ describe('the source folder', () => {
     ]);
   });
 });
+
+describe('the diagram against the code', () => {
+  const PARTS = {
+    'demo/workflow.ts': `export { helloWorkflow } from '../shared/flow.js';\n`,
+    'shared/flow.ts': `import { proxyActivities } from '@temporalio/workflow';
+import type * as activities from '../demo/activities.js';
+const { greet, wave } = proxyActivities<typeof activities>({ startToCloseTimeout: '1 minute' });
+export async function helloWorkflow() {
+  await wave();
+  return greet('you');
+}
+`,
+  };
+  const DIFFERS = {
+    verdict: 'DIFFERS',
+    missing: [{ kind: 'activity', name: 'wave', file: 'shared/flow.ts', line: 5 }],
+    unknown: [],
+  };
+
+  test('code outside of the source folder is in the zip, and the server comes to the same verdict', async () => {
+    const dir = await temporaryProject(PARTS);
+    const packaged = await pack(dir);
+    expect(packaged.diagramCheck).toEqual(DIFFERS);
+    expect(packaged.manifest.diagramCheck).toEqual(DIFFERS);
+    expect([...(await unzip(packaged)).files.keys()]).toContain('shared/flow.ts');
+    const { manifest, sizeBytes, zipPath } = packaged;
+    expect((await verifyArtifact(zipPath, { manifest, sizeBytes })).diagramCheck).toEqual(DIFFERS);
+  });
+
+  test('is an error when it must match, and nothing is written', async () => {
+    const dir = await temporaryProject(PARTS);
+    const error = await pack(dir, { strict: true }).catch((reason: unknown) => reason);
+    expect((error as ProjectError).problems).toEqual([
+      'shared/flow.ts:5 activity "wave" is not in demo/workflow.mmd — add a node for it, with the id "wave" or its words as the label',
+    ]);
+    expect(await readdir(dir)).not.toContain('dist');
+  });
+
+  test('a link to code outside of the project is refused by name', async () => {
+    const elsewhere = await temporaryProject({ 'flow.ts': 'export async function helloWorkflow() {}\n' });
+    const dir = await temporaryProject({ ...PARTS, 'shared/flow.ts': undefined, 'shared/note.md': '' });
+    await symlink(path.join(elsewhere, 'flow.ts'), path.join(dir, 'shared/flow.ts'));
+    expect(await problemsOf(dir)).toEqual([
+      'shared/flow.ts is a symbolic link that leads outside the project — copy the file into the project',
+    ]);
+  });
+});

@@ -5,6 +5,7 @@ import path from 'node:path';
 import {
   ARTIFACT_PATHS,
   type ArtifactDescriptor,
+  type DiagramCheck,
   LIMITS,
   type Manifest,
   PegasusError,
@@ -16,7 +17,7 @@ import type { ReadSource } from '../code/resolve-module.js';
 import type { Project, ProjectWorkflow } from '../manifest/index.js';
 import { type Problem, ProjectError } from '../problems/index.js';
 import { isTable, locateToml, parseToml } from '../toml/index.js';
-import { collectSourceFiles, tooLarge } from './source-files.js';
+import { collectReachedFiles, collectSourceFiles, tooLarge } from './source-files.js';
 import { writeZip } from './write-zip.js';
 
 export interface PackageOptions {
@@ -24,6 +25,8 @@ export interface PackageOptions {
   outDir?: string;
   /** Package under this version instead of the manifest's; the zip's own manifest says so too. */
   version?: string;
+  /** A diagram that differs from the code is a problem, not a finding. */
+  strict?: boolean;
   /** Called as each step begins. */
   onProgress?: (step: PackageStep) => void;
 }
@@ -40,6 +43,8 @@ export interface PackagedWorkflow {
   sha256: string;
   /** As it goes over the wire, under the version packaged. */
   manifest: Manifest;
+  /** Whether the diagram shows what the code does; the server works out the same from the zip. */
+  diagramCheck: DiagramCheck;
   durationMs: number;
 }
 
@@ -60,18 +65,24 @@ export async function packageWorkflow(
   const root = realpathSync(project.dir);
   options.onProgress?.('check');
   const sources = await collectSourceFiles(root, workflow.sourceDir);
-  const diagramCheck = checkDiagramText(workflow);
+  const diagramProblems = checkDiagramText(workflow);
   const read = sourceReader(root);
   const code = await checkCode(workflow, read);
   const files = new Map<string, Uint8Array>(sources.map(({ file, bytes }) => [file, bytes]));
+  for (const { file, bytes } of await collectReachedFiles(root, workflow.sourceDir, code.imports.keys()))
+    files.set(file, bytes);
   files.set(ARTIFACT_PATHS.manifest, await manifestBytes(project, workflow, version));
+  const checking = compareDiagram(workflow, files, options.strict ?? false);
+  // Whoever awaits it sees the failure; another problem may come first.
+  checking.catch(() => undefined);
   if (workflow.runtime === 'typescript') {
-    const before = [...code.problems];
-    if (before.length > 0) throw new ProjectError([...before, ...(await diagramCheck)]);
+    if (code.problems.length > 0)
+      throw new ProjectError([...code.problems, ...(await diagramProblems), ...(await checking).problems]);
     options.onProgress?.('bundle');
     for (const [file, bytes] of await buildBundles(root, workflow, version, code)) files.set(file, bytes);
   }
-  const problems = [...code.problems, ...(await diagramCheck)];
+  const { check: diagramCheck, problems: differences } = await checking;
+  const problems = [...code.problems, ...(await diagramProblems), ...differences];
   if (problems.length > 0) throw new ProjectError(problems);
   options.onProgress?.('zip');
   const zip = writeZip(files);
@@ -84,7 +95,8 @@ export async function packageWorkflow(
     zipPath,
     sizeBytes: zip.length,
     sha256: createHash('sha256').update(zip).digest('hex'),
-    manifest: { ...workflow.manifest, version },
+    manifest: { ...workflow.manifest, version, diagramCheck },
+    diagramCheck,
     durationMs: Math.round(performance.now() - started),
   };
 }
@@ -102,6 +114,19 @@ async function checkDiagramText(workflow: ProjectWorkflow): Promise<Problem[]> {
 }
 
 /** Reads files of a project as text, each once. */
+export /** The verdict on what the artifact will hold; `problems` only when a difference is one. */
+async function compareDiagram(
+  { entryPoints, manifest, sourceDir }: ProjectWorkflow,
+  files: ReadonlyMap<string, Uint8Array>,
+  strict: boolean,
+): Promise<{ check: DiagramCheck; problems: Problem[] }> {
+  const { artifactSources, checkDiagramAgainstCode, diagramProblems } = await import('../diagram/index.js');
+  const read = artifactSources(files);
+  const check = await checkDiagramAgainstCode(manifest.diagram, { entryPoints, read });
+  return { check, problems: strict ? diagramProblems(check, `${sourceDir}/workflow.mmd`) : [] };
+}
+
+/** Reads the files of a project that lies at `root`, each once. */
 export function sourceReader(root: string): ReadSource {
   const texts = new Map<string, string | undefined>();
   return (file) => {

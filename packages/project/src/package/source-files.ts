@@ -27,8 +27,30 @@ export async function collectSourceFiles(projectDir: string, sourceDir: string):
   const walk = new Walk(await realpath(projectDir));
   await walk.folder(sourceDir, await walk.lineage(sourceDir));
   walk.check(sourceDir);
-  const files = walk.files.sort((a, b) => compareText(a.file, b.file));
-  return await Promise.all(files.map(async ({ file, real }) => ({ file, bytes: await readFile(real) })));
+  return await walk.contents();
+}
+
+/**
+ * The files that workflow code imports from elsewhere in the project: they are part of what runs, and belong into the
+ * artifact with the sources, where the server reads them.
+ *
+ * @param reached every project file that workflow code reaches, below the project
+ * @throws ProjectError naming links that lead outside, or files that are too large
+ */
+export async function collectReachedFiles(
+  projectDir: string,
+  sourceDir: string,
+  reached: Iterable<string>,
+): Promise<SourceFile[]> {
+  const walk = new Walk(await realpath(projectDir));
+  for (const file of reached) {
+    const segments = file.split('/');
+    // What lies outside of the project, or was installed, is bundled and no source of it.
+    if (segments[0] === '..' || segments.some(isExcludedName) || file.startsWith(`${sourceDir}/`)) continue;
+    await walk.file(file);
+  }
+  walk.check('the workflow code');
+  return await walk.contents();
 }
 
 interface Found {
@@ -72,6 +94,21 @@ class Walk {
       this.total += stats.size;
       this.files.push({ file: file.normalize('NFC'), real, size: stats.size });
     }
+  }
+
+  /** One file, which is there when nothing was deleted since the code was read. */
+  async file(file: string): Promise<void> {
+    const real = await this.inside(file);
+    if (real === undefined) return;
+    const { size } = await stat(real);
+    this.total += size;
+    this.files.push({ file: file.normalize('NFC'), real, size });
+  }
+
+  /** What was found, read, sorted by path. */
+  async contents(): Promise<SourceFile[]> {
+    const files = this.files.sort((a, b) => compareText(a.file, b.file));
+    return await Promise.all(files.map(async ({ file, real }) => ({ file, bytes: await readFile(real) })));
   }
 
   /** The real path of a link, when it stays in the project. */

@@ -1,4 +1,10 @@
-import { type ArtifactDescriptor, LIMITS, type Manifest, PegasusError } from '@pegasus-workflows/contracts';
+import {
+  type ArtifactDescriptor,
+  type DiagramCheck,
+  LIMITS,
+  type Manifest,
+  PegasusError,
+} from '@pegasus-workflows/contracts';
 
 /** What the publisher announced about an artifact. */
 export interface ExpectedArtifact {
@@ -14,6 +20,8 @@ export interface VerifiedArtifact {
   /** The Temporal workflow type that `run` starts; null when it is not executable. */
   workflowType: string | null;
   descriptor: ArtifactDescriptor | null;
+  /** Whether the diagram shows what the code in the zip does, worked out here, whatever the manifest claims. */
+  diagramCheck: DiagramCheck;
   /** Hex digest of the zip. */
   sha256: string;
   sizeBytes: number;

@@ -59,6 +59,7 @@ describe('an artifact that is right', () => {
   test('is executable', async () => {
     expect(await verify()).toEqual({
       executable: true,
+      diagramCheck: { verdict: 'MATCHES', missing: [], unknown: [] },
       workflowType: 'helloWorkflow',
       descriptor: DESCRIPTOR,
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),

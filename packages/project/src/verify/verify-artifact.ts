@@ -4,11 +4,12 @@ import {
   ARTIFACT_PATHS,
   type ArtifactDescriptor,
   artifactDescriptorSchema,
+  type DiagramCheck,
   LIMITS,
   type Manifest,
 } from '@pegasus-workflows/contracts';
 import { checkEntryPoint } from '../code/check-entry-point.js';
-import { checkDiagram } from '../diagram/index.js';
+import { checkDiagram, checkDiagramAgainstCode } from '../diagram/index.js';
 import { moduleCandidates, normalizeDiagram, readManifest, type WorkflowSpec } from '../manifest/index.js';
 import type { Problem } from '../problems/index.js';
 import { compareManifests } from './match-manifest.js';
@@ -34,12 +35,13 @@ export async function verifyArtifact(path: string, expected: ExpectedArtifact): 
       `The artifact is ${zip.length} bytes, but ${expected.sizeBytes} were announced; upload it again.`,
     ]);
   const contents = await readZip(zip);
-  const { problems, descriptor } = await verifyContents(contents, expected.manifest);
-  if (problems.length > 0) throw new ArtifactProblems(problems);
+  const { problems, descriptor, spec } = await verifyContents(contents, expected.manifest);
+  if (problems.length > 0 || !spec) throw new ArtifactProblems(problems);
   return {
     executable: descriptor !== null,
     workflowType: descriptor?.workflowType ?? null,
     descriptor,
+    diagramCheck: await compareDiagram(contents, spec, expected.manifest.diagram),
     sha256: createHash('sha256').update(zip).digest('hex'),
     sizeBytes: zip.length,
   };
@@ -64,7 +66,10 @@ interface Verdict {
   descriptor: ArtifactDescriptor | null;
 }
 
-async function verifyContents(contents: ZipContents, manifest: Manifest): Promise<Verdict> {
+async function verifyContents(
+  contents: ZipContents,
+  manifest: Manifest,
+): Promise<Verdict & { spec?: WorkflowSpec }> {
   const toml = contents.text(ARTIFACT_PATHS.manifest);
   if (toml === undefined)
     return {
@@ -86,7 +91,16 @@ async function verifyContents(contents: ZipContents, manifest: Manifest): Promis
       ...problems,
     ],
     descriptor,
+    spec,
   };
+}
+
+function compareDiagram(contents: ZipContents, spec: WorkflowSpec, diagram: string): Promise<DiagramCheck> {
+  const entryPoints = spec.entryPoints.flatMap((entry) => {
+    const file = moduleCandidates(entry).find((candidate) => contents.files.has(candidate));
+    return file === undefined ? [] : [{ ...entry, file }];
+  });
+  return checkDiagramAgainstCode(diagram, { entryPoints, read: (file) => contents.text(file) });
 }
 
 async function verifyDiagram(contents: ZipContents, file: string, manifest: Manifest): Promise<string[]> {
