@@ -4,6 +4,7 @@ import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
 import { addExecutionCommands } from './executions.js';
 import { addLocalCommands } from './local.js';
+import { addMcpCommand } from './mcp.js';
 import { addProjectCommands } from './project.js';
 import { Program } from './program.js';
 import { addRunCommands } from './runs.js';
@@ -36,6 +37,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addMcpCommand(program);
   addShellCommands(program);
   return program;
 }
