@@ -1,22 +1,20 @@
-import { type Workflow } from '@pegasus-workflows/contracts';
-import { isPegasusApiError, type PegasusClient } from 'pegasus-workflows-sdk/client';
+import { type RunRequest } from '@pegasus-workflows/contracts';
+import { isPegasusApiError } from 'pegasus-workflows-sdk/client';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
 import { printExecution } from '../output/describe.js';
 import { withProgress } from '../output/progress.js';
-import { pushedWorkflowId } from '../project/ledger.js';
 import { finishRun } from '../runs/finish.js';
 import { readRunInput } from '../runs/input.js';
-import { parseReference } from '../workflows/choose.js';
-import { resolveWorkflow } from '../workflows/resolve.js';
+import { resolveWorkflow, type Where } from '../workflows/resolve.js';
 
-export interface RunOptions {
+export interface RunOptions extends Where {
   input?: string;
   wait?: boolean;
   follow?: boolean;
-  latest?: boolean;
-  env?: string;
-  dir?: string;
+  /** Read for real, change nothing. */
+  dryRun?: boolean;
 }
 
 /** Starts a run; with `wait` or `follow` the exit code is the run's: 0 only when it COMPLETED. */
@@ -24,9 +22,17 @@ export async function run(context: Context, reference: string, options: RunOptio
   const input = await readRunInput(context, options.input);
   const { client } = await connect(context);
   const { out } = context;
+  const request: RunRequest = {
+    ...(input ? { input } : {}),
+    ...(options.dryRun ? { mode: 'dry_run' } : {}),
+  };
   const { workflow, execution } = await withProgress(out, `starting ${reference}`, async () => {
-    const found = await chooseForRun(context, client, reference, options);
-    return { workflow: found, execution: await client.workflows.run(found.id, input ? { input } : {}) };
+    const found = await resolveWorkflow(context, client, reference, options);
+    try {
+      return { workflow: found, execution: await client.workflows.run(found.id, request) };
+    } catch (error) {
+      throw explainDryRun(error, found.name);
+    }
   });
   if (options.wait || options.follow) {
     out.line(out.colors.quiet(`${workflow.name}@${workflow.version}  run ${execution.id}`));
@@ -40,30 +46,10 @@ export async function run(context: Context, reference: string, options: RunOptio
   return 0;
 }
 
-/** A name inside a project means the version that was pushed from it; else what the API says. */
-async function chooseForRun(
-  context: Context,
-  client: PegasusClient,
-  text: string,
-  { latest, env, dir }: RunOptions,
-): Promise<Workflow> {
-  const reference = parseReference(text);
-  if (!latest && 'name' in reference) {
-    const place = { ...(env === undefined ? {} : { env }), ...(dir === undefined ? {} : { dir }) };
-    const id = await pushedWorkflowId(context, { ...reference, ...place, baseUrl: client.baseUrl });
-    const pushed = id === undefined ? undefined : await getIfThere(client, id);
-    // A ledger of one workflow does not say which; the platform does.
-    if (pushed?.name === reference.name) return pushed;
-  }
-  return resolveWorkflow(client, text);
-}
-
-/** A ledger may be older than the platform it speaks of (a data directory that was deleted). */
-async function getIfThere(client: PegasusClient, id: string): Promise<Workflow | undefined> {
-  try {
-    return await client.workflows.get(id);
-  } catch (error) {
-    if (isPegasusApiError(error) && error.status === 404) return undefined;
-    throw error;
-  }
+function explainDryRun(error: unknown, name: string): unknown {
+  if (!isPegasusApiError(error) || error.code !== 'DRY_RUN_UNSUPPORTED') return error;
+  return new PegasusError('DRY_RUN_UNSUPPORTED', error.message, {
+    cause: error,
+    hint: `Try it here, without the platform: pegasus-workflows test ${name}`,
+  });
 }

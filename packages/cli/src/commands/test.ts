@@ -45,7 +45,7 @@ export async function test(context: Context, name: string, options: TestOptions)
           argument: argumentOf(options.input),
           signal,
           onStep: (step) => {
-            for (const line of renderStep(step, out.colors, out.width)) out.line(line);
+            for (const line of renderStep(step, { colors: out.colors, width: out.width })) out.line(line);
           },
           onLog: (line) => out.note(out.noteColors.quiet(line)),
         }),

@@ -4,7 +4,7 @@ import { type Context } from '../context.js';
 import { formatBytes, formatTime } from '../output/format.js';
 import { withProgress } from '../output/progress.js';
 import { renderTable } from '../output/table.js';
-import { resolveWorkflow } from '../workflows/resolve.js';
+import { resolveWorkflow, type Where } from '../workflows/resolve.js';
 
 /** `workflows list`: own and GLOBAL, newest first. */
 export async function list(context: Context): Promise<void> {
@@ -37,10 +37,10 @@ export async function list(context: Context): Promise<void> {
 }
 
 /** `workflows show`: what one version declares, its artifact, its diagram. */
-export async function show(context: Context, reference: string): Promise<void> {
+export async function show(context: Context, reference: string, where: Where): Promise<void> {
   const { client } = await connect(context);
   const workflow = await withProgress(context.out, 'reading the workflow', () =>
-    resolveWorkflow(client, reference),
+    resolveWorkflow(context, client, reference, where),
   );
   print(context, workflow);
   context.out.line();
@@ -49,9 +49,9 @@ export async function show(context: Context, reference: string): Promise<void> {
 }
 
 /** `workflows fork`: a copy of a GLOBAL one in the caller's tenant. */
-export async function fork(context: Context, reference: string): Promise<void> {
+export async function fork(context: Context, reference: string, where: Where): Promise<void> {
   const { client } = await connect(context);
-  const original = await resolveWorkflow(client, reference);
+  const original = await resolveWorkflow(context, client, reference, where);
   const copy = await client.workflows.fork(original.id);
   print(context, copy);
   context.out.result(copy);

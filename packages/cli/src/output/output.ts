@@ -6,6 +6,7 @@ export interface TextStream {
   write(text: string): unknown;
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 export interface OutputOptions {
@@ -27,6 +28,8 @@ export class Output {
   readonly width: number;
   /** Somebody is looking at standard error, so a moving line is welcome. */
   readonly interactive: boolean;
+  /** Standard output, when it is a terminal whose lines can be redrawn and is there for a person. */
+  readonly screen: TextStream | undefined;
   readonly colors: Palette;
   readonly noteColors: Palette;
   readonly #stdout: TextStream;
@@ -38,6 +41,8 @@ export class Output {
     this.json = json;
     this.width = widthOf(stdout, env);
     this.interactive = Boolean(stderr.isTTY) && env['TERM'] !== 'dumb' && !env['CI'];
+    this.screen =
+      stdout.isTTY && !json && env['TERM'] !== 'dumb' && !env['CI'] ? maskedScreen(stdout) : undefined;
     this.colors = createPalette(wantsColor(env, Boolean(stdout.isTTY), color));
     this.noteColors = createPalette(wantsColor(env, Boolean(stderr.isTTY), color));
   }
@@ -71,6 +76,18 @@ export class Output {
   redraw(text: string): void {
     this.#stderr.write(`\r\u001b[2K${maskKeys(text)}`);
   }
+}
+
+function maskedScreen(stream: TextStream): TextStream {
+  return {
+    write: (text) => stream.write(maskKeys(text)),
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    get rows() {
+      return stream.rows ?? 24;
+    },
+  };
 }
 
 function widthOf(stream: TextStream, env: NodeJS.ProcessEnv): number {

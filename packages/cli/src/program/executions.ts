@@ -1,59 +1,153 @@
-import { type Program } from './program.js';
+import { Option, type Command } from 'commander';
+import type { ListOptions, ShowOptions } from '../commands/executions.js';
+import type { SignalOptions } from '../commands/messages.js';
+import type { Where } from '../workflows/resolve.js';
+import { directory, environment, type Program } from './program.js';
+
+const WORKFLOW = ['<workflow>', 'name, name@version or id'] as const;
+const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
+/** An option that can be given several times: its values in order. */
+const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 /** `executions …`: what became of runs, and what can be done to them. */
 export function addExecutionCommands(program: Program): void {
   const executions = program
     .command('executions')
-    .description('Runs of a workflow: list, show, watch, cancel, retry.');
+    .description('Runs of a workflow: list, show, watch, cancel, retry, signal, query, export.');
   executions
     .command('list')
-    .description('Runs, newest first.')
-    .argument('<workflow>', 'name, name@version or id')
+    .description('Runs, newest first. A name covers all its versions, name@version that one.')
+    .argument(...WORKFLOW)
+    .option('--status <list>', 'only these, such as FAILED,TIMED_OUT')
+    .option('--since <time>', 'created at or after: how long ago (2h, 3d) or an ISO time in UTC')
+    .option('--until <time>', 'created before, in the same forms')
     .option('--limit <n>', 'how many', '20')
     .option('--before <execution>', 'only older ones than this')
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, options: { limit: string; before?: string }) =>
+      program.running(async (context, workflow: string, options: ListOptions) =>
         (await import('../commands/executions.js')).list(context, workflow, options),
       ),
     );
   executions
     .command('show')
     .description('Input, result, error and timeline of one run.')
-    .argument('<workflow>', 'name, name@version or id')
-    .argument('<execution>', 'id of the run')
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .option('--stack', 'ask an open run where in its code it waits')
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, execution: string) =>
-        (await import('../commands/executions.js')).show(context, workflow, execution),
+      program.running(async (context, workflow: string, execution: string, options: ShowOptions) =>
+        (await import('../commands/executions.js')).show(context, workflow, execution, options),
       ),
     );
   executions
     .command('watch')
     .description('The timeline of a run as it happens, until it ends; exit 1 unless it COMPLETED.')
-    .argument('<workflow>', 'name, name@version or id')
+    .argument(...WORKFLOW)
     .argument('[execution]', 'id of the run (default: the newest)')
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, execution: string | undefined) =>
-        (await import('../commands/executions.js')).watch(context, workflow, execution),
+      program.running(async (context, workflow: string, execution: string | undefined, options: Where) =>
+        (await import('../commands/executions.js')).watch(context, workflow, execution, options),
       ),
     );
+  addChangingCommands(program, executions);
+  addMessageCommands(program, executions);
+  executions
+    .command('export')
+    .summary('the whole history of a run, to keep and to replay')
+    .description(
+      "The whole history of a run as Temporal's own JSON, payloads readable: to keep in the repository and replay against later code.",
+    )
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .option('-o, --output <file>', 'where to write it (default: standard output)')
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(
+        async (context, workflow: string, execution: string, options: Where & { output?: string }) =>
+          (await import('../commands/export-history.js')).exportHistory(
+            context,
+            workflow,
+            execution,
+            options,
+          ),
+      ),
+    );
+}
+
+function addChangingCommands(program: Program, executions: Command): void {
   executions
     .command('cancel')
     .description('Ask a run to stop; its code may clean up first.')
-    .argument('<workflow>', 'name, name@version or id')
-    .argument('<execution>', 'id of the run')
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, execution: string) =>
-        (await import('../commands/executions.js')).cancel(context, workflow, execution),
+      program.running(async (context, workflow: string, execution: string, options: Where) =>
+        (await import('../commands/executions.js')).cancel(context, workflow, execution, options),
       ),
     );
   executions
     .command('retry')
     .description('A new run with the input of one that failed, timed out or was cancelled.')
-    .argument('<workflow>', 'name, name@version or id')
-    .argument('<execution>', 'id of the run')
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, execution: string) =>
-        (await import('../commands/executions.js')).retry(context, workflow, execution),
+      program.running(async (context, workflow: string, execution: string, options: Where) =>
+        (await import('../commands/executions.js')).retry(context, workflow, execution, options),
+      ),
+    );
+}
+
+function addMessageCommands(program: Program, executions: Command): void {
+  executions
+    .command('signal')
+    .summary('tell a run something it waits for')
+    .description(
+      'Send a signal to an open run. One that the run has no handler for is refused, since it cannot be taken back.',
+    )
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .argument('<signal>', 'name of the signal')
+    .option('--input <json>', 'its only argument: JSON, @file, or - for standard input')
+    .addOption(new Option('--arg <json>', 'one of several arguments; repeat it').argParser(several))
+    .option('--force', 'also when the run has no handler for it now')
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(
+        async (context, workflow: string, execution: string, name: string, options: SignalOptions) =>
+          (await import('../commands/messages.js')).signal(context, workflow, execution, name, options),
+      ),
+    );
+  executions
+    .command('query')
+    .summary('ask a run something, and print the answer')
+    .description('Ask a run something, open or ended, and print the answer. Changes nothing.')
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .argument('<query>', 'name of the query; __stack_trace: where it waits')
+    .addOption(new Option('--arg <json>', 'an argument; repeat it for several').argParser(several))
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(
+        async (
+          context,
+          workflow: string,
+          execution: string,
+          name: string,
+          options: Where & { arg?: string[] },
+        ) => (await import('../commands/messages.js')).query(context, workflow, execution, name, options),
       ),
     );
 }

@@ -26,3 +26,7 @@ export class Program extends Command {
 /** `-C`, the same in every command that is about a project. */
 export const directory = (): Option =>
   new Option('-C, --dir <dir>', 'the project, when it is not this folder or above');
+
+/** `--env`, the same in every command that takes a workflow's name. */
+export const environment = (): Option =>
+  new Option('--env <name>', 'which entry of deployments.toml says what the name means');

@@ -1,5 +1,5 @@
 import type { RunOptions } from '../commands/run.js';
-import { directory, type Program } from './program.js';
+import { directory, environment, type Program } from './program.js';
 
 /** Starting runs. */
 export function addRunCommands(program: Program): void {
@@ -14,7 +14,8 @@ export function addRunCommands(program: Program): void {
     .option('--wait', 'wait for the end; exit 1 unless it COMPLETED')
     .option('--follow', 'wait, and show each step as it happens')
     .option('--latest', 'the newest version, whatever deployments.toml says')
-    .option('--env <name>', 'which entry of deployments.toml to look at')
+    .option('--dry-run', 'read for real, change nothing, and show what would have been done')
+    .addOption(environment())
     .addOption(directory())
     .action(
       program.running(async (context, workflow: string, options: RunOptions) =>

@@ -1,4 +1,5 @@
-import { type Program } from './program.js';
+import type { Where } from '../workflows/resolve.js';
+import { directory, environment, type Program } from './program.js';
 
 /** `workflows …`: what is published. */
 export function addWorkflowCommands(program: Program): void {
@@ -11,18 +12,22 @@ export function addWorkflowCommands(program: Program): void {
     .command('show')
     .description('One version: what it declares, its artifact, its diagram.')
     .argument('<workflow>', 'name, name@version or id')
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string) =>
-        (await import('../commands/workflows.js')).show(context, workflow),
+      program.running(async (context, workflow: string, options: Where) =>
+        (await import('../commands/workflows.js')).show(context, workflow, options),
       ),
     );
   workflows
     .command('fork')
     .description('Copy a GLOBAL workflow into your tenant, so that it can run there.')
     .argument('<workflow>', 'name, name@version or id')
+    .addOption(environment())
+    .addOption(directory())
     .action(
-      program.running(async (context, workflow: string) =>
-        (await import('../commands/workflows.js')).fork(context, workflow),
+      program.running(async (context, workflow: string, options: Where) =>
+        (await import('../commands/workflows.js')).fork(context, workflow, options),
       ),
     );
 }

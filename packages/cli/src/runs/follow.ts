@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Execution, type HistoryEvent, type Workflow } from '@pegasus-workflows/contracts';
+import { type Execution, type History, type Workflow } from '@pegasus-workflows/contracts';
 import {
   isPegasusApiError,
   isPegasusConnectionError,
@@ -8,12 +8,14 @@ import {
 import { type Context } from '../context.js';
 import { LiveTimeline } from '../timeline/live.js';
 import { renderStep } from '../timeline/render.js';
+import { ScreenTimeline } from '../timeline/screen-timeline.js';
 
 /** Between two looks at a history: quick to an eye, little to a server. */
 const LOOK_MS = 400;
 
 /**
- * Prints a run's timeline as it happens, until the run has ended. With `--json` the lines go to standard error.
+ * Shows a run's timeline as it happens, until the run has ended: redrawn in place on a terminal, line by line elsewhere.
+ * With `--json` the lines go to standard error.
  * @returns the run as it ended
  */
 export async function followExecution(
@@ -23,29 +25,34 @@ export async function followExecution(
   executionId: string,
   signal?: AbortSignal,
 ): Promise<Execution> {
-  const timeline = new LiveTimeline();
-  const print = printerOf(context);
+  const show = displayOf(context);
   const ended = client.executions.wait(workflow.id, executionId, { signal });
   // Told by the await below; a rejection while this function is still printing is not unhandled.
   const settled = ended.then(
     () => true,
     () => true,
   );
-  const look = async (): Promise<void> => {
-    for (const step of timeline.news(await historyOf(client, workflow, executionId, signal))) print(step);
-  };
-  while ((await Promise.race([settled, delay(LOOK_MS, false)])) === false) await look();
+  const look = async (end: boolean): Promise<void> =>
+    show(await historyOf(client, workflow, executionId, signal), end);
+  while ((await Promise.race([settled, delay(LOOK_MS, false)])) === false) await look(false);
   const execution = await ended;
-  await look();
+  await look(true);
   return execution;
 }
 
-function printerOf({ out }: Context): (step: Parameters<typeof renderStep>[0]) => void {
-  return (step) => {
-    const colors = out.json ? out.noteColors : out.colors;
-    for (const line of renderStep(step, colors, out.width)) {
-      if (out.json) out.note(line);
-      else out.line(line);
+function displayOf({ out }: Context): (history: History, ended: boolean) => void {
+  if (out.screen) {
+    const timeline = new ScreenTimeline(out.screen, { colors: out.colors });
+    return (history, ended) => timeline.show(history, ended);
+  }
+  const timeline = new LiveTimeline();
+  const colors = out.json ? out.noteColors : out.colors;
+  return (history) => {
+    for (const step of timeline.news(history)) {
+      for (const line of renderStep(step, { colors, width: out.width })) {
+        if (out.json) out.note(line);
+        else out.line(line);
+      }
     }
   };
 }
@@ -56,13 +63,13 @@ export async function historyOf(
   workflow: Workflow,
   executionId: string,
   signal?: AbortSignal,
-): Promise<HistoryEvent[]> {
+): Promise<History> {
   try {
-    return (await client.executions.history(workflow.id, executionId, { signal })).events;
+    return await client.executions.history(workflow.id, executionId, { signal });
   } catch (error) {
     const passing =
       isPegasusConnectionError(error) || (isPegasusApiError(error) && [404, 502, 503].includes(error.status));
-    if (passing) return [];
+    if (passing) return { events: [] };
     throw error;
   }
 }

@@ -1,20 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import { PegasusError } from '@pegasus-workflows/contracts';
 import path from 'node:path';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
 
 /**
  * The input of a run: a JSON object, `@file`, or `-` for standard input.
- * @throws PegasusError VALIDATION_ERROR when it cannot be read or is not a JSON object
+ * @throws PegasusError VALIDATION_ERROR, with file, line and column, when it cannot be read or is not a JSON object
  */
 export async function readRunInput(
   context: Context,
   given: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
   if (given === undefined) return undefined;
-  const text = await readSource(context, given);
-  const value = parseJson(text, given);
+  const value = await readJsonOption(context, '--input', given);
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
@@ -23,28 +22,37 @@ export async function readRunInput(
   });
 }
 
-async function readSource({ cwd }: Context, given: string): Promise<string> {
+/**
+ * Any JSON value that an option gives: as text, `@file`, or `-` for standard input.
+ * @throws PegasusError VALIDATION_ERROR, with file, line and column
+ */
+export async function readJsonOption(context: Context, option: string, given: string): Promise<unknown> {
+  const { parseJson } = await import('@pegasus-workflows/project/replay');
+  const parsed = parseJson(await readSource(context, option, given));
+  if (parsed.ok) return parsed.value;
+  const place = `${parsed.line}:${parsed.column}`;
+  const where =
+    given === '-'
+      ? `standard input:${place}`
+      : given.startsWith('@')
+        ? `${given.slice(1)}:${place}`
+        : `${option}`;
+  const column = where === option ? ` (at character ${parsed.column})` : '';
+  throw new PegasusError('VALIDATION_ERROR', `${where} is not JSON: it ${parsed.reason}${column}.`, {
+    hint: `Write it in single quotes: ${option} '{"name": "Ada"}', or use @file or - (standard input).`,
+  });
+}
+
+async function readSource({ cwd }: Context, option: string, given: string): Promise<string> {
   if (given === '-') return readAll(process.stdin);
   if (!given.startsWith('@')) return given;
   const file = path.resolve(cwd, given.slice(1));
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new PegasusError('VALIDATION_ERROR', `--input: ${file} cannot be read.`, {
+    throw new PegasusError('VALIDATION_ERROR', `${option}: ${file} cannot be read.`, {
       cause: error,
       hint: 'Check the path after the @.',
-    });
-  }
-}
-
-function parseJson(text: string, given: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const where = given === '-' ? 'standard input' : given.startsWith('@') ? given.slice(1) : '--input';
-    const reason = error instanceof Error ? error.message.split('\n')[0] : '';
-    throw new PegasusError('VALIDATION_ERROR', `${where} is not JSON: ${reason}`, {
-      hint: `Write an object in single quotes: --input '{"name": "Ada"}', or use @file or - (standard input).`,
     });
   }
 }

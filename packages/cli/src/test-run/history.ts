@@ -13,15 +13,24 @@ export function toHistoryEvents(
   history: TemporalHistory,
   toAuthorPaths: (text: string) => string,
 ): HistoryEvent[] {
-  const names = new Map<string, string>();
+  const types = new Map<string, string>();
   return (history.events ?? []).map((event) => {
     const converted: HistoryEvent = {
       id: String(event.eventId),
       type: typeOf(event),
       timestamp: new Date(millisecondsOf(event.eventTime)).toISOString(),
     };
-    const name = nameOf(event, names);
-    if (name !== undefined) converted.activityType = name;
+    const answered = answeredEventOf(event);
+    if (answered !== undefined) converted.scheduledEventId = answered;
+    const type = activityTypeOf(event, types);
+    if (type !== undefined) converted.activityType = type;
+    const name = nameOf(event);
+    if (name !== undefined) converted.name = name;
+    const timer = event.timerStartedEventAttributes?.startToFireTimeout;
+    if (timer) {
+      const firesAt = millisecondsOf(event.eventTime) + millisecondsOf(timer);
+      converted.firesAt = new Date(firesAt).toISOString();
+    }
     const attempt = event.activityTaskStartedEventAttributes?.attempt;
     if (attempt) converted.attempt = attempt;
     const failure = failureOf(event);
@@ -36,23 +45,47 @@ function typeOf(event: TemporalEvent): string {
   return key.charAt(0).toUpperCase() + key.slice(1, -'EventAttributes'.length);
 }
 
-function nameOf(event: TemporalEvent, names: Map<string, string>): string | undefined {
+function activityTypeOf(event: TemporalEvent, types: Map<string, string>): string | undefined {
   const scheduled =
     event.activityTaskScheduledEventAttributes?.activityType?.name ??
     event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowType?.name;
-  if (scheduled) {
-    names.set(String(event.eventId), scheduled);
-    return scheduled;
-  }
-  const beginning =
-    event.activityTaskStartedEventAttributes?.scheduledEventId ??
-    event.activityTaskCompletedEventAttributes?.scheduledEventId ??
-    event.activityTaskFailedEventAttributes?.scheduledEventId ??
-    event.activityTaskTimedOutEventAttributes?.scheduledEventId ??
-    event.activityTaskCanceledEventAttributes?.scheduledEventId ??
-    event.childWorkflowExecutionCompletedEventAttributes?.initiatedEventId ??
-    event.childWorkflowExecutionFailedEventAttributes?.initiatedEventId;
-  return beginning ? names.get(String(beginning)) : undefined;
+  if (scheduled) types.set(String(event.eventId), scheduled);
+  return scheduled ?? types.get(answeredEventOf(event) ?? '');
+}
+
+/** What an event is about, where that is no activity type: a signal, an update. */
+function nameOf(event: TemporalEvent): string | undefined {
+  return (
+    event.workflowExecutionSignaledEventAttributes?.signalName ??
+    event.signalExternalWorkflowExecutionInitiatedEventAttributes?.signalName ??
+    event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name ??
+    undefined
+  );
+}
+
+/** The id of the event that this one answers. */
+function answeredEventOf(event: TemporalEvent): string | undefined {
+  const scheduled =
+    event.activityTaskStartedEventAttributes ??
+    event.activityTaskCompletedEventAttributes ??
+    event.activityTaskFailedEventAttributes ??
+    event.activityTaskTimedOutEventAttributes ??
+    event.activityTaskCanceledEventAttributes;
+  const initiated =
+    event.startChildWorkflowExecutionFailedEventAttributes ??
+    event.childWorkflowExecutionCompletedEventAttributes ??
+    event.childWorkflowExecutionFailedEventAttributes ??
+    event.childWorkflowExecutionTimedOutEventAttributes ??
+    event.childWorkflowExecutionCanceledEventAttributes ??
+    event.childWorkflowExecutionTerminatedEventAttributes ??
+    event.externalWorkflowExecutionSignaledEventAttributes ??
+    event.signalExternalWorkflowExecutionFailedEventAttributes;
+  const id =
+    scheduled?.scheduledEventId ??
+    initiated?.initiatedEventId ??
+    (event.timerFiredEventAttributes ?? event.timerCanceledEventAttributes)?.startedEventId ??
+    event.workflowExecutionUpdateCompletedEventAttributes?.acceptedEventId;
+  return id ? String(id) : undefined;
 }
 
 function failureOf(event: TemporalEvent): Failure | undefined {
@@ -78,6 +111,7 @@ function describeFailure(failure: Failure): string {
   return [`${type ? `${type}: ` : ''}${root.message ?? ''}`, ...(where ? [where] : [])].join('\n');
 }
 
+/** Of an instant since the epoch, or of a duration. */
 function millisecondsOf(time: TemporalEvent['eventTime']): number {
   return Number(time?.seconds ?? 0) * 1000 + Math.floor((time?.nanos ?? 0) / 1e6);
 }

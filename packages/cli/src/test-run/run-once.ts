@@ -80,12 +80,14 @@ async function follow(handle: WorkflowHandle, options: RunOnceOptions): Promise<
   const { signal, artifact } = options;
   const started = performance.now();
   const timeline = new LiveTimeline();
-  const events = async () => toHistoryEvents(await handle.fetchHistory(), artifact.toAuthorPaths);
+  const look = async () => ({
+    events: toHistoryEvents(await handle.fetchHistory(), artifact.toAuthorPaths),
+  });
   const ended = endOf(handle);
   while ((await Promise.race([ended, delay(LOOK_MS, undefined, { signal })])) === undefined)
-    for (const step of timeline.news(await events())) options.onStep(step);
+    for (const step of timeline.news(await look())) options.onStep(step);
   const durationMs = Math.round(performance.now() - started);
-  const history = await events();
+  const history = await look();
   for (const step of timeline.news(history)) options.onStep(step);
   const steps = toSteps(history);
   const end = await ended;

@@ -1,4 +1,4 @@
-import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { type History } from '@pegasus-workflows/contracts';
 import { toSteps, type Step } from './steps.js';
 
 /**
@@ -16,13 +16,13 @@ export class LiveTimeline {
   #firstEvent: string | undefined;
 
   /** The steps that the caller has not heard of in their present state. */
-  news(events: readonly HistoryEvent[]): Step[] {
-    const first = events[0]?.timestamp;
+  news(history: History): Step[] {
+    const first = history.events[0]?.timestamp;
     if (first !== this.#firstEvent) {
       this.#told = new Map();
       this.#firstEvent = first;
     }
-    const fresh = toSteps(events).filter((step) => this.#told.get(step.id) !== step.state);
+    const fresh = toSteps(history).filter((step) => this.#told.get(step.id) !== step.state);
     for (const step of fresh) this.#told.set(step.id, step.state);
     return fresh;
   }

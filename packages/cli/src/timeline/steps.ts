@@ -1,6 +1,21 @@
-import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { type History, type HistoryEvent, type PendingActivity } from '@pegasus-workflows/contracts';
 
 export type StepState = 'running' | 'done' | 'failed' | 'cancelled' | 'noted';
+
+/** What an open step waits for. Times are ISO-8601 in UTC. */
+export interface Waiting {
+  /** Of a timer: when it fires. */
+  until?: string;
+  /** Of an activity: the attempt that is under way or comes next, from 1. */
+  attempt?: number;
+  /** Absent when the number of attempts has no limit. */
+  maximumAttempts?: number;
+  /** When the next attempt begins, while it waits between two. */
+  nextAttemptAt?: string;
+  lastFailure?: string;
+  /** Nobody has taken the activity up yet: its worker starts, or there is none. */
+  unclaimed?: boolean;
+}
 
 /** One line of a run's timeline. */
 export interface Step {
@@ -16,6 +31,8 @@ export interface Step {
   /** Times it was tried; absent where nothing is retried, or not known yet. */
   attempts?: number;
   failure?: string;
+  /** Only while it is open, and only what is known. */
+  waiting?: Waiting;
 }
 
 interface Rule {
@@ -38,7 +55,11 @@ const RULES: Record<string, Rule> = {
   WorkflowExecutionCancelRequested: rule('workflow', 'noted', 'cancel requested'),
   WorkflowTaskFailed: rule('other', 'failed', 'workflow task failed, Temporal tries again'),
   WorkflowExecutionSignaled: rule('signal', 'noted', 'signal'),
-  WorkflowExecutionUpdateAccepted: rule('update', 'noted', 'update'),
+  SignalExternalWorkflowExecutionInitiated: rule('signal', 'begin', 'signal to another workflow'),
+  ExternalWorkflowExecutionSignaled: rule('signal', 'done', 'signal to another workflow'),
+  SignalExternalWorkflowExecutionFailed: rule('signal', 'failed', 'signal to another workflow'),
+  WorkflowExecutionUpdateAccepted: rule('update', 'begin', 'update'),
+  WorkflowExecutionUpdateCompleted: rule('update', 'done', 'update'),
   ActivityTaskScheduled: rule('activity', 'begin', 'activity'),
   ActivityTaskStarted: rule('activity', 'progress', 'activity'),
   ActivityTaskCompleted: rule('activity', 'done', 'activity'),
@@ -58,38 +79,61 @@ const RULES: Record<string, Rule> = {
 };
 
 /**
- * Folds a history into steps, in the order they began. The wire's events do not say which event they answer, so an end
- * belongs to the oldest open step of its kind and name: exact for steps in a row, a fair reading for equal parallel ones.
+ * Folds a history into steps, in the order they began. An event says which one it answers (`scheduledEventId`); of a
+ * server that does not tell, an end belongs to the oldest open step of its kind and name: exact for steps in a row, a
+ * fair reading for equal parallel ones.
  */
-export function toSteps(events: readonly HistoryEvent[]): Step[] {
+export function toSteps({ events, pendingActivities = [] }: History): Step[] {
   const steps: Step[] = [];
   const beganAt = Date.parse(events[0]?.timestamp ?? '');
   for (const event of events) {
     const known = RULES[event.type];
     if (!known) continue;
     const at = Date.parse(event.timestamp) - beganAt;
-    const open =
-      known.effect === 'begin' || known.effect === 'noted' || known.kind === 'workflow'
-        ? undefined
-        : oldestOpen(steps, known.kind, event.activityType);
+    const begins = known.effect === 'begin' || known.effect === 'noted' || known.kind === 'workflow';
+    const open = begins ? undefined : openStep(steps, known.kind, event);
     if (open) apply(open, known.effect, event, at);
     else if (known.effect !== 'progress') steps.push(newStep(known, event, at));
   }
+  for (const pending of pendingActivities) addPending(steps, pending);
+  // What was open when a run ended waits for nothing any more.
+  if (steps.some(isEnd)) for (const step of steps) if (step.state === 'running') endWithRun(step);
   return steps;
 }
 
-function oldestOpen(steps: Step[], kind: Step['kind'], name: string | undefined): Step | undefined {
+function isEnd({ kind, state, label }: Step): boolean {
+  return kind === 'workflow' && (state !== 'noted' || label === 'continued as new');
+}
+
+function endWithRun(step: Step): void {
+  step.state = 'cancelled';
+  delete step.waiting;
+}
+
+function openStep(steps: Step[], kind: Step['kind'], event: HistoryEvent): Step | undefined {
+  const { scheduledEventId, activityType } = event;
+  if (scheduledEventId !== undefined) return steps.find(({ id }) => id === scheduledEventId);
   return steps.find(
-    (step) => step.kind === kind && step.state === 'running' && (name === undefined || step.label === name),
+    (step) =>
+      step.kind === kind &&
+      step.state === 'running' &&
+      (activityType === undefined || step.label === activityType),
   );
 }
 
 function newStep({ kind, effect, label }: Rule, event: HistoryEvent, startMs: number): Step {
-  const state = effect === 'begin' ? 'running' : effect === 'progress' ? 'running' : effect;
-  const step: Step = { id: event.id, kind, label: event.activityType ?? label, state, startMs };
+  const state = effect === 'begin' || effect === 'progress' ? 'running' : effect;
+  const step: Step = { id: event.id, kind, label: labelOf(kind, label, event), state, startMs };
   if (kind === 'workflow' && state !== 'noted') step.durationMs = startMs;
   if (event.failure !== undefined) step.failure = event.failure;
+  if (event.firesAt !== undefined && state === 'running') step.waiting = { until: event.firesAt };
   return step;
+}
+
+function labelOf(kind: Step['kind'], label: string, { activityType, name }: HistoryEvent): string {
+  if (activityType !== undefined) return activityType;
+  if (name === undefined || kind === 'timer' || kind === 'workflow' || kind === 'other') return label;
+  return kind === 'child' ? name : `${label} ${name}`;
 }
 
 function apply(step: Step, effect: Rule['effect'], event: HistoryEvent, at: number): void {
@@ -98,4 +142,20 @@ function apply(step: Step, effect: Rule['effect'], event: HistoryEvent, at: numb
   if (effect === 'progress' || effect === 'begin') return;
   step.state = effect;
   step.durationMs = at - step.startMs;
+  delete step.waiting;
+}
+
+/** Temporal writes an activity's attempts into the history when it has ended; until then they are told apart from it. */
+function addPending(steps: readonly Step[], pending: PendingActivity): void {
+  const step = steps.find(({ id, state }) => id === pending.scheduledEventId && state === 'running');
+  if (!step) return;
+  const { attempt, maximumAttempts, lastFailure, nextAttemptAt, state } = pending;
+  step.attempts = attempt;
+  step.waiting = {
+    attempt,
+    ...(maximumAttempts === undefined ? {} : { maximumAttempts }),
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+    ...(lastFailure === undefined ? {} : { lastFailure }),
+    ...(state === 'SCHEDULED' && nextAttemptAt === undefined ? { unclaimed: true } : {}),
+  };
 }
