@@ -1,7 +1,7 @@
-/** Ctrl-C before anything was done: the command ends with 130 and one line that says so. */
+/** Ctrl-C before the command had done anything: it ends with 130 and one line that says so. */
 export class Interrupted extends Error {
-  constructor() {
-    super('Cancelled; nothing was written.');
+  constructor(message = 'Cancelled; nothing was written.') {
+    super(message);
     this.name = 'Interrupted';
   }
 }

@@ -20,6 +20,7 @@ import { PegasusError } from '@pegasus-workflows/contracts';
 import { dataLayout, defaultDataDir, prepareDataDir, type DataLayout } from './data/layout.js';
 import { acquirePlatformLock } from './data/platform-lock.js';
 import { choosePort, type ChosenPort } from './http-port.js';
+import { startAbortably } from './process/abort.js';
 import { childEventReporter } from './process/child-events.js';
 import { endStaleProcess } from './process/pid-file.js';
 import { stageReporter, type OnProgress } from './progress.js';
@@ -36,6 +37,8 @@ export interface PlatformOptions {
   /** Address the server listens on. Default 127.0.0.1. */
   host?: string;
   onProgress?: OnProgress;
+  /** Aborting ends a start that is under way, with the signal's reason and no process left. Without effect afterwards. */
+  signal?: AbortSignal;
   /** Added to, and winning over, this process's environment, for the platform and for its children. */
   env?: Record<string, string>;
   /** Added for one child alone. */
@@ -80,7 +83,7 @@ const STALE_GRACE_MS = 5_000;
 /**
  * Starts a platform.
  * @throws PegasusError CONFLICT when the data directory is in use or an explicit port is taken; SERVICE_UNAVAILABLE when
- *   Temporal cannot be had or a part does not come up, with the end of that part's log.
+ *   Temporal cannot be had or a part does not come up, with the end of that part's log; the reason of `signal`.
  */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const env = { ...process.env, ...options.env };
@@ -93,12 +96,17 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   };
   try {
     await prepareDataDir(layout);
+    options.signal?.throwIfAborted();
     undo.push(await acquirePlatformLock(layout.lock));
     await endStaleProcess(layout.pids.supervisor, STALE_GRACE_MS);
     await endStaleProcess(layout.pids.server, STALE_GRACE_MS);
-    return await startParts(options, env, layout, undo, unwind);
+    const platform = await startParts(options, env, layout, undo, unwind);
+    options.signal?.throwIfAborted();
+    return platform;
   } catch (error) {
     await unwind().catch(() => undefined);
+    // What a part says about being stopped is not why it was.
+    options.signal?.throwIfAborted();
     throw error;
   }
 }
@@ -120,6 +128,7 @@ async function startParts(
     dataDir: layout.root,
     ui: options.temporalUi ?? true,
     onProgress: options.onProgress,
+    signal: options.signal,
     // Settings reach a process when it starts, so the two that talk to Temporal start again.
     onMoved: () => void Promise.all([server.restart(), supervisor.restart()]),
   });
@@ -141,10 +150,10 @@ async function startParts(
   const server = serverChild(settings('server'));
   const supervisor = supervisorChild(settings('supervisor'));
   undo.push(() => server.stop());
-  await reportStart('server', options.onProgress, () => server.start());
+  await reportStart('server', options.onProgress, () => startAbortably(server, options.signal));
   const access = await readBootstrap(layout.secrets.bootstrap);
   undo.push(() => supervisor.stop());
-  await reportStart('supervisor', options.onProgress, () => supervisor.start());
+  await reportStart('supervisor', options.onProgress, () => startAbortably(supervisor, options.signal));
   return platformOf({ url, layout, chosen, access, temporal, server, supervisor, unwind });
 }
 

@@ -5,10 +5,11 @@ import { type Context } from '../context.js';
 import { writeProfile } from '../credentials/files.js';
 import { credentialsPathForReading } from '../credentials/location.js';
 import { publishOnChange, type PublishOnChange } from '../dev/publish-on-change.js';
+import { EXIT } from '../exit-codes.js';
+import { Interrupted } from '../interrupted.js';
 import { formatDuration } from '../output/format.js';
 import { withProgress } from '../output/progress.js';
 import { findUpward, locateProject } from '../project/locate.js';
-import { INTERRUPTED } from '../runs/interrupt.js';
 
 export interface DevOptions {
   port?: string;
@@ -19,7 +20,10 @@ export interface DevOptions {
 
 const PROFILE = 'local';
 
-/** Runs the platform until SIGINT or SIGTERM; a second signal ends everything at once. */
+/**
+ * Runs the platform until SIGINT or SIGTERM; a second signal ends everything at once.
+ * @throws Interrupted when the signal came before it was ready
+ */
 export async function dev(context: Context, options: DevOptions): Promise<number> {
   const port = readPort(options.port);
   const project = await projectToWatch(context, options);
@@ -27,6 +31,7 @@ export async function dev(context: Context, options: DevOptions): Promise<number
   const started = performance.now();
   const platform = await withProgress(context.out, 'starting the platform', (update) =>
     startPlatform({
+      signal: interrupted.signal,
       ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
       ...(port === undefined ? {} : { port }),
       onProgress: ({ message }) => update(message),
@@ -34,10 +39,8 @@ export async function dev(context: Context, options: DevOptions): Promise<number
   );
   let publishing: PublishOnChange | undefined;
   try {
-    if (!interrupted.already()) {
-      await announce(context, platform, performance.now() - started);
-      if (project) publishing = await publishOnChange(context, clientOf(platform), project);
-    }
+    await announce(context, platform, performance.now() - started);
+    if (project) publishing = await publishOnChange(context, clientOf(platform), project);
     await interrupted.promise;
   } finally {
     await publishing?.stop();
@@ -80,18 +83,21 @@ function clientOf({ url, tenant }: Platform): PegasusClient {
   return new PegasusClient({ baseUrl: url, token: tenant.apiKey, userAgent: 'pegasus-workflows-cli' });
 }
 
-/** A promise of the first SIGINT or SIGTERM; the second ends this process, and with it all that hangs on it. */
-function onInterrupt({ out }: Context): { promise: Promise<void>; already(): boolean } {
-  let count = 0;
+/**
+ * The first SIGINT or SIGTERM: it aborts a start that is under way, and settles the promise. The second one ends this
+ * process, and with it all that hangs on it.
+ */
+function onInterrupt({ out }: Context): { promise: Promise<void>; signal: AbortSignal } {
+  const controller = new AbortController();
   const promise = new Promise<void>((resolve) => {
     const onSignal = (): void => {
-      count += 1;
-      if (count > 1) process.exit(INTERRUPTED);
+      if (controller.signal.aborted) process.exit(EXIT.interrupted);
       out.note('stopping; once more to force');
+      controller.abort(new Interrupted('Stopped before the platform was ready; nothing is left running.'));
       resolve();
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
   });
-  return { promise, already: () => count > 0 };
+  return { promise, signal: controller.signal };
 }

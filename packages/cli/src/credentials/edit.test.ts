@@ -66,6 +66,26 @@ describe('setProfile', () => {
     );
   });
 
+  it('keeps a byte order mark', () => {
+    expect(setProfile('\uFEFF[a]\napi_key = "1"\n', 'a', { api_key: '2' })).toBe(
+      '\uFEFF[a]\napi_key = "2"\n',
+    );
+  });
+
+  it('keeps CRLF behind a changed value, its comment and an unfinished last line', () => {
+    const text = '[a] # first\r\napi_key = "1" # kept\r\n[b]\r\napi_key = "2"';
+    expect(setProfile(text, 'a', { api_key: '3', api_root: 'http://x' })).toBe(
+      '[a] # first\r\napi_key = "3" # kept\r\napi_root = "http://x"\r\n[b]\r\napi_key = "2"\r\n',
+    );
+    expect(setProfile(text, 'c', { api_key: '3' })).toBe(`${text}\r\n\r\n[c]\r\napi_key = "3"\r\n`);
+  });
+
+  it('edits a file of mixed line endings', () => {
+    expect(setProfile('[a]\napi_key = "1"\n[b]\r\napi_key = "2"\r\n', 'b', { api_key: '3' })).toBe(
+      '[a]\napi_key = "1"\n[b]\r\napi_key = "3"\r\n'.replace(/\r\n$/, '\n'),
+    );
+  });
+
   it('is idempotent', () => {
     fc.assert(
       fc.property(blocks, name, value, (existing, target, key) => {

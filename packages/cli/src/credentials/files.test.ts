@@ -1,8 +1,20 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_API_ROOT, readCredentials, writeProfile } from './files.js';
+import { maskKeys } from './mask.js';
 
 let root: string;
 let place: { env: NodeJS.ProcessEnv; cwd: string };
@@ -82,5 +94,72 @@ describe('the credentials file', () => {
 
   it.each(['', 'a b', 'a.b', '[x]'])('refuses the profile name %j', async (name) => {
     await expect(writeProfile(place, name, { api_key: 'k' })).rejects.toThrow(/Profile name/);
+  });
+
+  it('registers every key it reads as a secret (invariant 4)', async () => {
+    await put('home/.pegasus/credentials', '[default]\napi_key = "a key of no known shape"\n');
+    await readCredentials(place);
+    expect(maskKeys('the key is a key of no known shape.')).toBe('the key is ….');
+  });
+
+  it('reads a file with a byte order mark and CRLF', async () => {
+    await put('home/.pegasus/credentials', '\uFEFF[default]\r\napi_key = "k"\r\n');
+    expect((await readCredentials(place)).profiles.get('default')?.apiKey).toBe('k');
+  });
+
+  it('that is UTF-16, a folder, or behind a file is refused with what to do', async () => {
+    const file = await put('home/.pegasus/credentials', '');
+    await writeFile(file, Buffer.from('\uFEFF[default]\napi_key = "k"\n', 'utf16le'));
+    await expect(readCredentials(place)).rejects.toThrow(`${file} is not UTF-8 text.`);
+    await rm(file);
+    await mkdir(file);
+    await expect(readCredentials(place)).rejects.toThrow(`${file} cannot be read: it is a folder.`);
+    await expect(writeProfile(place, 'a', { api_key: 'k' })).rejects.toThrow('it is a folder');
+    const env = { PEGASUS_CREDENTIALS_FILE: path.join(await put('plain', ''), 'credentials') };
+    await expect(readCredentials({ ...place, env })).rejects.toThrow('a part of its path is not a folder');
+    await expect(writeProfile({ ...place, env }, 'a', { api_key: 'k' })).rejects.toThrow('is not a folder');
+  });
+
+  it('warns about a file that others can change, and names the mode', async () => {
+    const file = await put('home/.pegasus/credentials', '[default]\napi_key = "k"\n');
+    await chmod(file, 0o622);
+    expect((await readCredentials(place)).warnings).toEqual([
+      `${file} can be changed by others (mode 622); run: chmod 600 ${file}`,
+    ]);
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'of another user: root is warned, and gives back what it changes',
+    async () => {
+      const file = await put('home/.pegasus/credentials', '[default]\napi_key = "k"\n');
+      await chown(file, 65_534, 65_534);
+      expect((await readCredentials(place)).warnings).toEqual([
+        `${file} belongs to another user (uid 65534)`,
+      ]);
+      await writeProfile(place, 'local', { api_key: 'k2' });
+      expect((await stat(file)).uid).toBe(65_534);
+    },
+  );
+
+  it('is made where a dangling link points', async () => {
+    const env = { PEGASUS_CREDENTIALS_FILE: path.join(root, 'link') };
+    await mkdir(path.join(root, 'dotfiles'));
+    await symlink('dotfiles/credentials', env.PEGASUS_CREDENTIALS_FILE);
+    await writeProfile({ ...place, env }, 'local', { api_key: 'k' });
+    expect(await readFile(path.join(root, 'dotfiles/credentials'), 'utf8')).toBe('[local]\napi_key = "k"\n');
+  });
+
+  it('removes the draft that a killed writer left', async () => {
+    const file = await put('home/.pegasus/credentials', '');
+    await put('home/.pegasus/credentials.0123456789ab.draft', 'half');
+    await put('home/.pegasus/credentials.mine', 'kept');
+    await writeProfile(place, 'local', { api_key: 'k' });
+    expect((await readdir(path.dirname(file))).sort()).toEqual(['credentials', 'credentials.mine']);
+  });
+
+  it('loses no profile of writers that come together (invariant 5)', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `p${index}`);
+    await Promise.all(names.map((name) => writeProfile(place, name, { api_key: `key of ${name}` })));
+    expect([...(await readCredentials(place)).profiles.keys()].sort()).toEqual(names.sort());
   });
 });

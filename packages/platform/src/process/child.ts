@@ -20,6 +20,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { rejectOnAbort } from './abort.js';
 import { openLog, tailLog, type LogFile } from './log-file.js';
 import { writePidFile } from './pid-file.js';
 
@@ -229,12 +230,4 @@ export class Child {
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
 }

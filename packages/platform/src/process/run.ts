@@ -5,6 +5,8 @@ export interface RunOptions {
   /** Kill the program and everything it started when it takes longer. */
   timeoutMs: number;
   env?: NodeJS.ProcessEnv;
+  /** Aborting kills them, too; the result then has no exit code. */
+  signal?: AbortSignal | undefined;
   /** Called with every line of standard output and standard error. */
   onLine?: (line: string) => void;
 }
@@ -24,6 +26,7 @@ const TAIL_LINES = 30;
  * Rejects only when it cannot be started at all (`ENOENT`, `EACCES`).
  */
 export async function run(file: string, args: string[], options: RunOptions): Promise<RunResult> {
+  options.signal?.throwIfAborted();
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: options.env ?? process.env,
@@ -51,6 +54,7 @@ export async function run(file: string, args: string[], options: RunOptions): Pr
     killGroup();
   }, options.timeoutMs);
   process.once('exit', killGroup);
+  options.signal?.addEventListener('abort', killGroup, { once: true });
   try {
     const exitCode = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
@@ -60,5 +64,6 @@ export async function run(file: string, args: string[], options: RunOptions): Pr
   } finally {
     clearTimeout(timer);
     process.off('exit', killGroup);
+    options.signal?.removeEventListener('abort', killGroup);
   }
 }

@@ -21,9 +21,15 @@ export interface TemporalBuilder {
   name: string;
   /**
    * Leaves a binary somewhere in `directory`, which is empty and is removed afterwards.
-   * @throws only on a fault; "not possible here" is a result.
+   * An abort ends whatever it runs.
+   * @throws only on a fault or an abort; "not possible here" is a result.
    */
-  build(directory: string, report: (message: string) => void, env: NodeJS.ProcessEnv): Promise<BuildResult>;
+  build(
+    directory: string,
+    report: (message: string) => void,
+    env: NodeJS.ProcessEnv,
+    signal?: AbortSignal,
+  ): Promise<BuildResult>;
 }
 
 const DOWNLOAD_TIMEOUT_MS = 120_000;
@@ -37,7 +43,7 @@ const COUNT_EVERY_MS = 1_000;
  */
 export const downloadBuilder: TemporalBuilder = {
   name: 'download',
-  async build(directory, report, env) {
+  async build(directory, report, env, signal) {
     if (/^(off|false|0)$/.test(env['PEGASUS_TEMPORAL_DOWNLOAD'] ?? ''))
       return { ok: false, reason: 'download: switched off by PEGASUS_TEMPORAL_DOWNLOAD' };
     report(`downloading Temporal CLI ${TEMPORAL_CLI_VERSION}`);
@@ -45,6 +51,7 @@ export const downloadBuilder: TemporalBuilder = {
     const result = await run(process.execPath, [main, directory, `v${TEMPORAL_CLI_VERSION}`], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       env,
+      signal,
     });
     if (result.timedOut)
       return { ok: false, reason: `download: not finished after ${DOWNLOAD_TIMEOUT_MS / 1000} s` };
@@ -71,7 +78,7 @@ async function largestFile(directory: string): Promise<string | undefined> {
 /** Builds Temporal from source with the Go tool chain: about four minutes on two cores when nothing is cached. */
 export const goInstallBuilder: TemporalBuilder = {
   name: 'go-install',
-  async build(directory, report, env) {
+  async build(directory, report, env, signal) {
     const go = await findOnPath('go', env);
     if (!go) return { ok: false, reason: 'go install: there is no "go" on the PATH' };
     report(`building Temporal CLI ${TEMPORAL_CLI_VERSION} with Go; the first time takes about four minutes`);
@@ -79,6 +86,7 @@ export const goInstallBuilder: TemporalBuilder = {
     let reportedAt = performance.now();
     const result = await run(go, ['install', '-v', `-ldflags=${TEMPORAL_GO_LDFLAGS}`, TEMPORAL_GO_PACKAGE], {
       timeoutMs: GO_INSTALL_TIMEOUT_MS,
+      signal,
       env: { ...env, GOBIN: directory },
       onLine: (line) => {
         if (!line.startsWith('go: ')) packages++;

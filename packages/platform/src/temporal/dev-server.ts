@@ -12,6 +12,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startAbortably } from '../process/abort.js';
 import { Child, type ChildCommand, type ChildEvent } from '../process/child.js';
 import { findOnPath } from '../process/find-on-path.js';
 import { baseEnvironment } from '../process/environment.js';
@@ -33,6 +34,8 @@ export interface DevServerOptions {
   /** More `key=value` pairs of Temporal's dynamic configuration; the value is JSON. */
   dynamicConfig?: Record<string, number | string | boolean>;
   onEvent?: (event: ChildEvent) => void;
+  /** Aborting while it starts ends it; the start rejects then. Without effect afterwards. */
+  signal?: AbortSignal | undefined;
   onMoved?: (address: string) => void;
 }
 
@@ -126,7 +129,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     stopGraceMs: STOP_GRACE_MS,
     ...(options.onEvent ? { onEvent: options.onEvent } : {}),
   });
-  await child.start();
+  await startAbortably(child, options.signal);
   started = true;
   return {
     get address() {

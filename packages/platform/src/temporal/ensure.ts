@@ -32,6 +32,8 @@ export interface TemporalBinary {
 export interface EnsureTemporalOptions {
   onProgress?: OnProgress;
   env?: NodeJS.ProcessEnv;
+  /** Aborting ends a build or a wait for another's at once. */
+  signal?: AbortSignal | undefined;
   /** Ways to get a binary, in the order they are tried. */
   builders?: TemporalBuilder[];
 }
@@ -51,10 +53,12 @@ export async function ensureTemporal(options: EnsureTemporalOptions = {}): Promi
   const report = stageReporter('temporal-binary', options.onProgress);
   const found = await findTemporal(env, report);
   if (found) return found;
-  return withBuildLock(temporalCacheDir(env), report, async () => {
+  return withBuildLock(temporalCacheDir(env), report, options.signal, async () => {
     // Somebody else may have built it while this process waited for the lock.
     const built = await fromCache(env, report);
-    return built ?? build(options.builders ?? [downloadBuilder, goInstallBuilder], env, report);
+    return (
+      built ?? build(options.builders ?? [downloadBuilder, goInstallBuilder], env, report, options.signal)
+    );
   });
 }
 
@@ -108,13 +112,15 @@ async function build(
   builders: TemporalBuilder[],
   env: NodeJS.ProcessEnv,
   report: (message: string) => void,
+  signal: AbortSignal | undefined,
 ): Promise<TemporalBinary> {
   const directory = temporalCacheDir(env);
   const reasons: string[] = [];
   for (const builder of builders) {
     const staging = await makeStagingDir(directory);
     try {
-      const result = await builder.build(staging, report, env);
+      const result = await builder.build(staging, report, env, signal);
+      signal?.throwIfAborted();
       if (!result.ok) {
         report(result.reason);
         reasons.push(result.reason);
@@ -149,10 +155,11 @@ export async function remedy(env: NodeJS.ProcessEnv = process.env): Promise<stri
 async function withBuildLock<T>(
   directory: string,
   report: (message: string) => void,
+  signal: AbortSignal | undefined,
   body: () => Promise<T>,
 ): Promise<T> {
   await mkdir(directory, { recursive: true });
-  const release = await acquire(directory, report);
+  const release = await acquire(directory, report, signal);
   try {
     return await body();
   } finally {
@@ -160,9 +167,14 @@ async function withBuildLock<T>(
   }
 }
 
-async function acquire(directory: string, report: (message: string) => void): Promise<() => Promise<void>> {
+async function acquire(
+  directory: string,
+  report: (message: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<() => Promise<void>> {
   const deadline = performance.now() + LOCK_WAIT_MS;
   for (let waited = false; ; waited = true) {
+    signal?.throwIfAborted();
     try {
       return await lockfile.lock(directory, {
         stale: LOCK_STALE_MS,

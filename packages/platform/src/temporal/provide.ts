@@ -1,5 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { parseTemporalSettings } from '@pegasus-workflows/kit';
+import { rejectOnAbort } from '../process/abort.js';
 import { childEventReporter } from '../process/child-events.js';
 import { stageReporter, type OnProgress } from '../progress.js';
 import { startDevServer } from './dev-server.js';
@@ -24,6 +25,8 @@ export interface ProvideOptions {
   dataDir: string;
   ui: boolean;
   onProgress: OnProgress | undefined;
+  /** Aborting gives up at once, and leaves no process. */
+  signal: AbortSignal | undefined;
   /** The dev server is now at another address. */
   onMoved: () => void;
 }
@@ -38,12 +41,13 @@ export async function provideTemporal(options: ProvideOptions): Promise<Platform
   return options.env['TEMPORAL_ADDRESS'] ? useCluster(options) : startOwn(options);
 }
 
-async function useCluster({ env, onProgress }: ProvideOptions): Promise<PlatformTemporal> {
+async function useCluster({ env, onProgress, signal }: ProvideOptions): Promise<PlatformTemporal> {
   const settings = parseTemporalSettings(env);
   const report = stageReporter('temporal', onProgress);
   report(`using Temporal at ${settings.address}, namespace ${settings.namespace}`);
   try {
-    await waitForTemporal(settings, { timeoutMs: CLUSTER_TIMEOUT_MS, failFast: true });
+    const answers = waitForTemporal(settings, { timeoutMs: CLUSTER_TIMEOUT_MS, failFast: true });
+    await (signal ? Promise.race([answers, rejectOnAbort(signal)]) : answers);
   } catch (error) {
     throw new PegasusError('SERVICE_UNAVAILABLE', error instanceof Error ? error.message : String(error), {
       hint: 'check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its TLS or API key settings, or unset TEMPORAL_ADDRESS to have a Temporal started here',
@@ -66,13 +70,18 @@ async function useCluster({ env, onProgress }: ProvideOptions): Promise<Platform
 
 async function startOwn(options: ProvideOptions): Promise<PlatformTemporal> {
   const { onProgress } = options;
-  const binary = await ensureTemporal({ env: options.env, ...(onProgress ? { onProgress } : {}) });
+  const binary = await ensureTemporal({
+    env: options.env,
+    signal: options.signal,
+    ...(onProgress ? { onProgress } : {}),
+  });
   const report = stageReporter('temporal', onProgress);
   report('starting Temporal');
   const server = await startDevServer({
     binary: binary.path,
     dataDir: options.dataDir,
     ui: options.ui,
+    signal: options.signal,
     onMoved: options.onMoved,
     onEvent: childEventReporter('temporal', 'Temporal', onProgress),
   });
