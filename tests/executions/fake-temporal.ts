@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type HistoryEvent } from '@pegasus-workflows/contracts';
 import {
   TemporalError,
+  type ExportedHistory,
+  type QueryOutcome,
   type RunClose,
   type RunDescription,
+  type RunHistory,
+  type RunMessage,
+  type SignalMessage,
   type StartRequest,
   type TemporalPort,
   type VisibleRun,
@@ -15,6 +19,8 @@ interface FakeRun {
   runId: string;
   startedAt: Date;
   close?: RunClose;
+  /** By request id. */
+  signals: Map<string, SignalMessage>;
 }
 
 type Ending =
@@ -32,6 +38,8 @@ export class FakeTemporal implements TemporalPort {
   waiting = 0;
   /** Every call fails, its effect unknown. */
   down = false;
+  /** What every run answers; without it, no worker is there. */
+  answer: ((message: RunMessage) => QueryOutcome) | undefined;
   #waiters = new Set<() => void>();
 
   /** Ends a run, at an instant. */
@@ -47,7 +55,10 @@ export class FakeTemporal implements TemporalPort {
       throw new TemporalError('WorkflowType is not set on request.', 'refused');
     let run = this.runs.get(request.workflowId);
     if (!run)
-      this.runs.set(request.workflowId, (run = { request, runId: randomUUID(), startedAt: new Date() }));
+      this.runs.set(
+        request.workflowId,
+        (run = { request, runId: randomUUID(), startedAt: new Date(), signals: new Map() }),
+      );
     return { runId: run.runId };
   }
 
@@ -81,10 +92,41 @@ export class FakeTemporal implements TemporalPort {
     }
   }
 
-  async history(workflowId: string): Promise<HistoryEvent[] | undefined> {
+  async history(workflowId: string): Promise<RunHistory | undefined> {
     this.#answer();
     const run = this.runs.get(workflowId);
-    return run && [{ id: '1', type: 'WorkflowExecutionStarted', timestamp: run.startedAt.toISOString() }];
+    if (!run) return undefined;
+    return {
+      events: [{ id: '1', type: 'WorkflowExecutionStarted', timestamp: run.startedAt.toISOString() }],
+    };
+  }
+
+  async exportHistory(
+    workflowId: string,
+    maxBytes: number,
+  ): Promise<ExportedHistory | 'too-large' | undefined> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    if (!run) return undefined;
+    const eventsJson = '[{"eventId":"1","eventType":"EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"}]';
+    if (eventsJson.length > maxBytes) return 'too-large';
+    return { runId: run.runId, workflowType: run.request.workflowType, eventsJson };
+  }
+
+  async signal(workflowId: string, message: SignalMessage): Promise<'sent' | 'closed' | 'unknown'> {
+    this.#answer();
+    const run = this.runs.get(workflowId);
+    if (!run) return 'unknown';
+    if (run.close) return 'closed';
+    run.signals.set(message.requestId, message);
+    return 'sent';
+  }
+
+  async query(workflowId: string, message: RunMessage): Promise<QueryOutcome | undefined> {
+    this.#answer();
+    if (!this.runs.has(workflowId)) return undefined;
+    if (!this.answer) throw new TemporalError('no worker of this version answered', 'refused');
+    return this.answer(message);
   }
 
   async cancel(workflowId: string): Promise<'requested' | 'closed' | 'unknown'> {

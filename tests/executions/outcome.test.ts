@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Client } from '@temporalio/client';
-import { type Execution } from '@pegasus-workflows/contracts';
+import { type Execution, type History } from '@pegasus-workflows/contracts';
 import { eventually } from '../support/wait.js';
 import { forEachDialect } from '../server/support.js';
 import { startHarness, startWorker, temporalClient, type Harness } from './support.js';
@@ -210,12 +210,8 @@ forEachDialect('outcome', (open) => {
     it('shows the timeline, activities named, failures in one line', async () => {
       const execution = await run({ do: 'fail-in-activity' });
       await ended(execution);
-      const { body } = await harness.call(
-        tenantId,
-        'GET',
-        `${workflowId}/executions/${execution.id}/history`,
-      );
-      const { events } = body.data as unknown as { events: Record<string, unknown>[] };
+      const path = `${workflowId}/executions/${execution.id}/history`;
+      const { events } = (await harness.call<History>(tenantId, 'GET', path)).body.data;
       expect(events[0]).toMatchObject({ id: '1', type: 'WorkflowExecutionStarted', attempt: 1 });
       expect(events).toContainEqual(
         expect.objectContaining({

@@ -227,12 +227,8 @@ forEachDialect('execution requests', (open) => {
       }
       const seen: string[] = [];
       for (let before = ''; ;) {
-        const { body } = await harness.call(
-          tenantId,
-          'GET',
-          `${mine.workflowId}/executions?limit=3${before}`,
-        );
-        const page = body.data as unknown as Execution[];
+        const path = `${mine.workflowId}/executions?limit=3${before}`;
+        const page = (await harness.call<Execution[]>(tenantId, 'GET', path)).body.data;
         seen.push(...page.map((execution) => execution.id));
         if (page.length < 3) break;
         before = `&before=${page.at(-1)!.id}`;

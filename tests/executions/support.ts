@@ -23,9 +23,9 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 const WORKFLOWS = fileURLToPath(new URL('./fixtures/workflows.ts', import.meta.url));
 
-export interface Reply {
+export interface Reply<T = Execution> {
   status: number;
-  body: { data: Execution } & ErrorBody;
+  body: { data: T } & ErrorBody;
 }
 
 /** A database of its own, or that of another harness, which has to be closed last. */
@@ -89,22 +89,22 @@ export async function startHarness(
     });
     await next();
   });
-  mountExecutions(app, engine.service);
+  mountExecutions(app, engine);
   const background = options.background ? engine.startBackground() : undefined;
 
-  async function call(
+  async function call<T = Execution>(
     tenantId: string,
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
-  ): Promise<Reply> {
+  ): Promise<Reply<T>> {
     const response = await app.request(`/api/v1/workflows/${path}`, {
       method,
       headers: { 'x-tenant': tenantId, 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as Reply['body'] };
+    return { status: response.status, body: (await response.json()) as Reply<T>['body'] };
   }
 
   return {

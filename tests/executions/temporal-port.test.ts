@@ -86,10 +86,45 @@ describe.each(implementations)('%s', (_name, make) => {
         expect.objectContaining({ workflowId: wanted.workflowId, status: 'TERMINATED' }),
       ),
     );
-    expect((await port.history(wanted.workflowId))![0]).toMatchObject({
+    expect((await port.history(wanted.workflowId, { withPending: true }))!.events[0]).toMatchObject({
       id: '1',
       type: 'WorkflowExecutionStarted',
     });
+  });
+
+  it('takes signals as long as a run is open', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    const message = { name: 'go', args: [{ a: 1 }], requestId: 'r' };
+    expect(await port.signal(wanted.workflowId, message)).toBe('sent');
+    expect(await port.signal(wanted.workflowId, message)).toBe('sent');
+    await port.terminate(wanted.workflowId, runId, 'done with');
+    expect(await port.signal(wanted.workflowId, { ...message, requestId: 's' })).toBe('closed');
+  });
+
+  it('exports a history whole, or says that it is too large', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    const exported = await port.exportHistory(wanted.workflowId, 100_000);
+    expect(exported).toMatchObject({ runId, workflowType: 'nobody' });
+    const { eventsJson } = exported as { eventsJson: string };
+    expect((JSON.parse(eventsJson) as unknown[])[0]).toMatchObject({
+      eventId: '1',
+      eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED',
+    });
+    expect(await port.exportHistory(wanted.workflowId, 10)).toBe('too-large');
+    await port.terminate(wanted.workflowId, runId, 'done with');
+  });
+
+  it('gives a query up when no worker comes in time', async () => {
+    const wanted = request();
+    const { runId } = await port.start(wanted);
+    const asked = port.query(wanted.workflowId, { name: 'state', args: [] }, { deadlineMs: 700 });
+    await expect(asked).rejects.toMatchObject({
+      name: 'TemporalError',
+      message: expect.stringContaining('no worker of this version answered'),
+    });
+    await port.terminate(wanted.workflowId, runId, 'done with');
   });
 
   it('ends a wait when told to', async () => {
@@ -105,7 +140,11 @@ describe.each(implementations)('%s', (_name, make) => {
   it('knows nothing of a run that never was', async () => {
     const { workflowId } = request();
     expect(await port.describe(workflowId)).toBeUndefined();
-    expect(await port.history(workflowId)).toBeUndefined();
+    expect(await port.history(workflowId, { withPending: false })).toBeUndefined();
+    expect(await port.history(workflowId, { withPending: true })).toBeUndefined();
+    expect(await port.exportHistory(workflowId, 1_000)).toBeUndefined();
+    expect(await port.signal(workflowId, { name: 'go', args: [], requestId: 'r' })).toBe('unknown');
+    expect(await port.query(workflowId, { name: 'state', args: [] }, { deadlineMs: 20_000 })).toBeUndefined();
     expect(await port.waitForClose(workflowId, { signal: signal() })).toBeUndefined();
     expect(await port.cancel(workflowId, 'r')).toBe('unknown');
     await port.terminate(workflowId, randomUUID(), 'no matter');

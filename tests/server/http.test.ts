@@ -155,12 +155,12 @@ describe('HTTP conventions', () => {
       status: 200,
       body: { status: 'ready', checks: { database: 'ok', temporal: 'ok' } },
     });
-    const metrics = (await server.call('GET', '/metrics')).body as unknown as string;
+    const metrics = await server.text('/metrics');
     expect(metrics).toMatch(/pegasus_http_requests_total\{method="GET",route="\/health",status="200"\} \d/);
     const { body: document } = (await server.call('GET', '/openapi.json')) as { body: any };
     expect(document.openapi).toBe('3.1.0');
     expect(document.paths['/api/v1/workflows/{id}/run'].post.security).toEqual([{ bearer: [] }]);
-    const page = (await server.call('GET', '/docs')).body as unknown as string;
+    const page = await server.text('/docs');
     expect(page).toContain('/api/v1/workflows/{id}/run');
     expect(page).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });

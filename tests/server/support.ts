@@ -127,6 +127,12 @@ export async function testServer(dialect: TestDialect) {
     settings,
     tenants,
     call,
+    /** The body of a page that is not JSON. */
+    async text(path: string): Promise<string> {
+      const response = await app.request(path);
+      expect(response.status).toBe(200);
+      return response.text();
+    },
     turnClock: (ms: number) => void (offsetMs += ms),
     resetClock: () => void (offsetMs = 0),
     reserve: (key: string, { manifest: { name, version }, zip }: Artifact) =>

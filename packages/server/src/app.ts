@@ -28,7 +28,7 @@ export function createApp(services: Services, engine: ExecutionEngine): OpenAPIH
     onPublished: (row) => prewarm(engine, row),
     requirements: nothingStored,
   });
-  mountExecutions(app, engine.service);
+  mountExecutions(app, engine);
   mountInternal(app, services, engine.demand);
   return app;
 }

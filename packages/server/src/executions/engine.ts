@@ -4,11 +4,15 @@ import { periodic, type Stoppable } from '../infra/periodic.js';
 import { Wakeups } from '../infra/wakeups.js';
 import { DemandSet } from '../internal/demand.js';
 import { startCloseFeed } from './close-feed.js';
+import { Histories } from './histories.js';
+import { ExecutionLookup } from './lookup.js';
 import { executionMetrics } from './metrics.js';
 import { OpenCounts } from './open-counts.js';
 import { OutcomeWriter } from './outcome.js';
+import { Queries } from './queries.js';
 import { Reconciler } from './reconciler.js';
 import { ExecutionService } from './service.js';
+import { Signals } from './signals.js';
 import { ExecutionStore } from './store.js';
 import { Watchers } from './watchers.js';
 import { WorkflowCache } from './workflow-cache.js';
@@ -16,6 +20,9 @@ import { WorkflowCache } from './workflow-cache.js';
 /** Everything about executions of one server process. */
 export interface ExecutionEngine {
   readonly service: ExecutionService;
+  readonly signals: Signals;
+  readonly queries: Queries;
+  readonly histories: Histories;
   readonly demand: DemandSet;
   /** Starts the close feed and the reconciler; the first pass begins at once. */
   startBackground(): Stoppable;
@@ -54,8 +61,13 @@ export function createExecutionEngine(services: Omit<Services, 'findKey'>): Exec
   };
   const reconciler = new Reconciler(shared);
   const store = new ExecutionStore(db);
+  const lookup = new ExecutionLookup({ ...shared, store });
+  const { workflowsEnabled } = settings;
   return {
-    service: new ExecutionService({ ...shared, store, wakeups, workflowsEnabled: settings.workflowsEnabled }),
+    service: new ExecutionService({ ...shared, store, lookup, wakeups, workflowsEnabled }),
+    signals: new Signals({ lookup, temporal, wakeups }),
+    queries: new Queries({ lookup, temporal, demand: shared.demand }),
+    histories: new Histories({ lookup, temporal }),
     demand: shared.demand,
     startBackground: () => {
       const needed = (): boolean => counts.total > watchers.size;

@@ -3,25 +3,37 @@ import {
   executionQuerySchema,
   executionSchema,
   executionsQuerySchema,
-  historySchema,
   idSchema,
   LIMITS,
   listOf,
-  PegasusError,
   runRequestSchema,
 } from '@pegasus-workflows/contracts';
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { type AppEnv } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
-import { type ExecutionService } from './service.js';
+import { type ExecutionEngine } from './engine.js';
+import { idempotencyKey } from './idempotency-key.js';
+import { mountConversations } from './routes-conversations.js';
+import { mountHistories } from './routes-histories.js';
 
 const ofWorkflow = z.object({ id: idSchema });
 const ofExecution = z.object({ id: idSchema, eid: idSchema });
 const one = (description: string) => ({ description, schema: dataOf(executionSchema) });
 
-/** Mounts run, list, get, history, cancel and retry. */
-export function mountExecutions(app: OpenAPIHono<AppEnv>, service: ExecutionService): void {
+/** What the routes call. */
+export type ExecutionCalls = Pick<ExecutionEngine, 'service' | 'signals' | 'queries' | 'histories'>;
+
+/** Mounts everything about executions. */
+export function mountExecutions(app: OpenAPIHono<AppEnv>, calls: ExecutionCalls): void {
+  mountRuns(app, calls);
+  mountChanges(app, calls);
+  mountConversations(app, calls);
+  mountHistories(app, calls);
+}
+
+/** Run, list and get. */
+function mountRuns(app: OpenAPIHono<AppEnv>, { service }: ExecutionCalls): void {
   addRoute(
     app,
     {
@@ -51,7 +63,8 @@ export function mountExecutions(app: OpenAPIHono<AppEnv>, service: ExecutionServ
       method: 'get',
       path: '/api/v1/workflows/:id/executions',
       action: 'ReadWorkflow',
-      summary: 'Executions of a workflow, newest first.',
+      summary:
+        'Executions of a workflow, newest first; `status` takes several, separated by commas, and with `since` and `until` says which.',
       request: { params: ofWorkflow, query: executionsQuerySchema },
       responses: { 200: { description: 'One page.', schema: listOf(executionSchema) } },
     },
@@ -72,19 +85,10 @@ export function mountExecutions(app: OpenAPIHono<AppEnv>, service: ExecutionServ
       return data(c, await service.get(principal, params.id, params.eid, wait));
     },
   );
-  addRoute(
-    app,
-    {
-      method: 'get',
-      path: '/api/v1/workflows/:id/executions/:eid/history',
-      action: 'ReadWorkflow',
-      summary: 'The timeline of an execution’s newest run; empty when it never started.',
-      request: { params: ofExecution },
-      responses: { 200: { description: 'The events, in order.', schema: dataOf(historySchema) } },
-    },
-    async ({ params, principal, c }) =>
-      data(c, { events: await service.history(principal, params.id, params.eid) }),
-  );
+}
+
+/** Cancel and retry. */
+function mountChanges(app: OpenAPIHono<AppEnv>, { service }: ExecutionCalls): void {
   addRoute(
     app,
     {
@@ -112,10 +116,4 @@ export function mountExecutions(app: OpenAPIHono<AppEnv>, service: ExecutionServ
       return data(c, await service.retry(principal, params.id, params.eid, key), 201);
     },
   );
-}
-
-/** 1 to 255 printable ASCII characters, or absent. */
-function idempotencyKey(header: string | undefined): string | undefined {
-  if (header === undefined || /^[\x20-\x7e]{1,255}$/.test(header)) return header;
-  throw new PegasusError('VALIDATION_ERROR', 'Idempotency-Key: must be 1 to 255 printable ASCII characters.');
 }

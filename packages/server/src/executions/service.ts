@@ -7,21 +7,21 @@ import {
   temporalWorkflowId,
   type Execution,
   type ExecutionStatus,
-  type HistoryEvent,
 } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
 import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
 import { type DemandSet } from '../internal/demand.js';
+import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionMetrics } from './metrics.js';
 import { type OpenCounts, type Place } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { toExecution, type ExecutionRow } from './row.js';
 import { startRun } from './starter.js';
-import { type ExecutionStore } from './store.js';
+import { type ExecutionStore, type PageQuery } from './store.js';
 import { type Watchers } from './watchers.js';
-import { type RunnableWorkflow, type WorkflowCache } from './workflow-cache.js';
+import { type RunnableWorkflow } from './workflow-cache.js';
 
 /**
  * Job: what a caller can do with executions.
@@ -37,6 +37,7 @@ import { type RunnableWorkflow, type WorkflowCache } from './workflow-cache.js';
  */
 export interface ServiceParts {
   store: ExecutionStore;
+  lookup: ExecutionLookup;
   temporal: TemporalPort;
   logger: Logger;
   clock: () => Date;
@@ -46,14 +47,8 @@ export interface ServiceParts {
   wakeups: Wakeups<ExecutionRow>;
   counts: OpenCounts;
   demand: DemandSet;
-  workflowCache: WorkflowCache;
   starting: Map<string, Promise<unknown>>;
   workflowsEnabled: boolean;
-}
-
-export interface Caller {
-  tenantId: string;
-  principalId: string;
 }
 
 /** With several servers on one database, another one's write is noticed by looking, this often. */
@@ -77,7 +72,7 @@ export class ExecutionService {
     request: { input?: Record<string, unknown> | null | undefined; mode?: 'live' | 'dry_run' | undefined },
     idempotencyKey?: string,
   ): Promise<Execution> {
-    const workflow = await this.#visible(caller, workflowId);
+    const workflow = await this.#parts.lookup.workflow(caller, workflowId);
     this.#refuseUnlessRunnable(caller, workflow);
     if (request.mode === 'dry_run') {
       throw new PegasusError(
@@ -90,8 +85,8 @@ export class ExecutionService {
 
   /** Starts a new run with the input of an ended one. Throws EXECUTION_NOT_RETRYABLE, and all that `run` throws. */
   async retry(caller: Caller, workflowId: string, id: string, idempotencyKey?: string): Promise<Execution> {
-    const workflow = await this.#visible(caller, workflowId);
-    const row = await this.#row(caller, workflowId, id);
+    const workflow = await this.#parts.lookup.workflow(caller, workflowId);
+    const row = await this.#parts.lookup.row(caller, workflowId, id);
     if (!(RETRYABLE_STATUSES as readonly ExecutionStatus[]).includes(row.status)) {
       const how =
         row.status === 'COMPLETED' ? 'Run the workflow again instead.' : 'Cancel it first, or wait.';
@@ -102,13 +97,9 @@ export class ExecutionService {
     return this.#create(caller, workflow, row.input, idempotencyKey);
   }
 
-  /** A page, newest first. Throws NOT_FOUND, and VALIDATION_ERROR for a cursor of elsewhere. */
-  async list(
-    caller: Caller,
-    workflowId: string,
-    page: { limit: number; before?: string | undefined },
-  ): Promise<Execution[]> {
-    await this.#visible(caller, workflowId);
+  /** A page, newest first. Throws NOT_FOUND, and VALIDATION_ERROR for a cursor of elsewhere or an impossible time. */
+  async list(caller: Caller, workflowId: string, page: PageQuery): Promise<Execution[]> {
+    await this.#parts.lookup.workflow(caller, workflowId);
     await this.#parts.outcome.settledAll();
     return (await this.#parts.store.list(caller.tenantId, workflowId, page)).map(toExecution);
   }
@@ -141,37 +132,20 @@ export class ExecutionService {
         release();
       }
     }
-    const row = await this.#row(caller, workflowId, id);
+    const row = await this.#parts.lookup.row(caller, workflowId, id);
     return toExecution(row);
-  }
-
-  /**
-   * The events of the newest run of an execution, in order; empty when it never started. A run that continued as new
-   * shows its present link, not the earlier ones.
-   */
-  async history(caller: Caller, workflowId: string, id: string): Promise<HistoryEvent[]> {
-    const row = await this.#row(caller, workflowId, id);
-    if (!row.startedAt) return [];
-    const events = await this.#parts.temporal.history(row.temporalWorkflowId).catch((error: unknown) => {
-      const sentence = 'Temporal cannot be asked for the history now; try again.';
-      throw new PegasusError('TEMPORAL_HISTORY_UNAVAILABLE', sentence, { cause: error });
-    });
-    if (events) return events;
-    throw new PegasusError('NOT_FOUND', 'Temporal no longer keeps the history of this execution.');
   }
 
   /** Asks for cancellation. Throws EXECUTION_NOT_CANCELLABLE when it is over, TEMPORAL_CANCEL_FAILED. */
   async cancel(caller: Caller, workflowId: string, id: string): Promise<Execution> {
-    const { outcome, temporal, starting, clock } = this.#parts;
-    await this.#row(caller, workflowId, id);
-    await starting.get(id);
-    const row = await this.#row(caller, workflowId, id);
+    const { outcome, temporal, lookup, clock } = this.#parts;
+    const row = await lookup.settledRow(caller, workflowId, id);
     if (isTerminal(row.status)) throw notCancellable(row.status);
     if (row.status === 'QUEUED') {
       // Nobody here is starting it. If another server does, the reconciler ends the run that appears.
       const end = { status: 'CANCELLED', errorMessage: null, at: clock(), onlyQueued: true } as const;
       await outcome.ended(id, end);
-      const after = await this.#row(caller, workflowId, id);
+      const after = await lookup.row(caller, workflowId, id);
       return after.status === 'CANCELLED' ? toExecution(after) : this.cancel(caller, workflowId, id);
     }
     const asked = await temporal.cancel(row.temporalWorkflowId, `cancel-${id}`).catch((error: unknown) => {
@@ -188,7 +162,7 @@ export class ExecutionService {
     }
     // Closed in Temporal, its row a moment behind.
     await this.#parts.wakeups.next(id, LOOK_AGAIN_MS);
-    throw notCancellable((await this.#row(caller, workflowId, id)).status);
+    throw notCancellable((await lookup.row(caller, workflowId, id)).status);
   }
 
   async #create(
@@ -275,7 +249,7 @@ export class ExecutionService {
         'The run was not started, and its row could not say so; it is mended soon.',
       );
     }
-    const after = await this.#row(caller, row.workflowId, row.id);
+    const after = await this.#parts.lookup.row(caller, row.workflowId, row.id);
     if (after.status !== 'FAILED') return toExecution(after);
     throw startFailed(after);
   }
@@ -294,15 +268,9 @@ export class ExecutionService {
       );
     }
     await this.#parts.starting.get(present.id);
-    const row = await this.#row(caller, workflowId, present.id);
+    const row = await this.#parts.lookup.row(caller, workflowId, present.id);
     if (row.status === 'FAILED' && !row.startedAt) throw startFailed(row);
     return toExecution(row);
-  }
-
-  async #visible(caller: Caller, workflowId: string): Promise<RunnableWorkflow> {
-    const workflow = await this.#parts.workflowCache.get(caller.tenantId, workflowId);
-    if (workflow) return workflow;
-    throw new PegasusError('NOT_FOUND', 'There is no workflow with this id.');
   }
 
   #refuseUnlessRunnable(caller: Caller, workflow: RunnableWorkflow): void {
@@ -324,14 +292,6 @@ export class ExecutionService {
         'The runner has no runtime for this artifact; publish it as a TypeScript workflow.',
       );
     }
-  }
-
-  /** The row as everything this process knows has it. Throws NOT_FOUND. */
-  async #row(caller: Caller, workflowId: string, id: string): Promise<ExecutionRow> {
-    await this.#parts.outcome.settled(id);
-    const row = await this.#parts.store.get(caller.tenantId, workflowId, id);
-    if (row) return row;
-    throw new PegasusError('NOT_FOUND', 'There is no execution with this id in this workflow.');
   }
 }
 

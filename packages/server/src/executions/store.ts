@@ -1,5 +1,5 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
-import { and, count, desc, eq, gte, or, lt } from 'drizzle-orm';
+import { PegasusError, type ExecutionStatus } from '@pegasus-workflows/contracts';
+import { and, count, desc, eq, gte, inArray, lt, or } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { executions } from '../infra/schema.js';
 import { type ExecutionRow } from './row.js';
@@ -9,6 +9,18 @@ export type NewExecution = Pick<
   ExecutionRow,
   'id' | 'tenantId' | 'workflowId' | 'input' | 'temporalWorkflowId' | 'triggeredByUserId' | 'idempotencyKey'
 >;
+
+/** Which executions a page holds. */
+export interface PageQuery {
+  limit: number;
+  /** The id of the last row of the previous page. */
+  before?: string | undefined;
+  status?: readonly ExecutionStatus[] | undefined;
+  /** Created at or after this instant, ISO 8601. */
+  since?: string | undefined;
+  /** Created before this instant, ISO 8601. */
+  until?: string | undefined;
+}
 
 /** The statements of the API on executions; each call is one transaction confined to the caller's tenant. */
 export class ExecutionStore {
@@ -64,13 +76,22 @@ export class ExecutionStore {
 
   /**
    * A page, newest first; rows of one instant are ordered by id, so pages neither repeat nor skip a row.
-   * Throws VALIDATION_ERROR when `before` is not an execution of this workflow and tenant.
+   * The cursor is a place in time, so it need not pass the filters itself, nor go on passing them. Throws
+   * VALIDATION_ERROR when `before` is not an execution of this workflow and tenant, or `since` is after `until`.
    */
-  list(
+  async list(
     tenantId: string,
     workflowId: string,
-    { limit, before }: { limit: number; before?: string | undefined },
+    { limit, before, status, since, until }: PageQuery,
   ): Promise<ExecutionRow[]> {
+    const from = since === undefined ? undefined : instant(since);
+    const to = until === undefined ? undefined : instant(until);
+    if (from && to && from > to) {
+      throw new PegasusError(
+        'VALIDATION_ERROR',
+        `since: ${since} is after until: ${until}; exchange the two.`,
+      );
+    }
     return this.#db.tenant(tenantId, async (tx) => {
       const ofWorkflow = and(eq(executions.tenantId, tenantId), eq(executions.workflowId, workflowId));
       const [cursor] = before
@@ -94,7 +115,15 @@ export class ExecutionStore {
       return tx
         .select()
         .from(executions)
-        .where(and(ofWorkflow, older))
+        .where(
+          and(
+            ofWorkflow,
+            older,
+            status && inArray(executions.status, [...status]),
+            from && gte(executions.createdAt, from),
+            to && lt(executions.createdAt, to),
+          ),
+        )
         .orderBy(desc(executions.createdAt), desc(executions.id))
         .limit(limit);
     });
@@ -110,4 +139,9 @@ export class ExecutionStore {
     );
     return row?.n ?? 0;
   }
+}
+
+/** Nothing is older than the epoch, and the database does not know the year 0. */
+function instant(text: string): Date {
+  return new Date(Math.max(0, Date.parse(text)));
 }

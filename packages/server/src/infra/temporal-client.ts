@@ -1,4 +1,3 @@
-import { type HistoryEvent } from '@pegasus-workflows/contracts';
 import { temporalConnectionOptions, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { type DataConverter } from '@temporalio/common';
@@ -6,16 +5,24 @@ import {
   decodeArrayFromPayloads,
   decodeFailure,
   encodeToPayloads,
-  loadDataConverter,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { failureOfEvent, flattenHistory, runFailureOf, runStatusOf } from './temporal-events.js';
+import { runFailureOf, runStatusOf } from './temporal-events.js';
+import { exportHistory, readHistory } from './temporal-histories.js';
+import { queryRun, signalRun } from './temporal-messages.js';
+import { GRPC, IDENTITY, isNotFound, TemporalRpc, toTemporalError } from './temporal-rpc.js';
 import {
   TEMPORAL_DEADLINES,
   TemporalError,
+  type ExportedHistory,
+  type QueryLimits,
+  type QueryOutcome,
   type RunClose,
   type RunDescription,
+  type RunHistory,
+  type RunMessage,
+  type SignalMessage,
   type StartRequest,
   type TemporalPort,
   type VisibleRun,
@@ -25,101 +32,36 @@ import {
 /**
  * Job: {@link TemporalPort} on Temporal's own client, through its raw service calls, so that every hop is one call.
  *
- * Boundary: the only file that imports Temporal's client. Payloads pass through one data converter: a codec is put in
- * by handing a converter with `payloadCodecs` to {@link connectTemporal}.
+ * Boundary: with `temporal-rpc.ts` the only file that imports Temporal's client; histories and messages to runs are in
+ * files of their own. Payloads pass through one data converter: a codec is put in by handing a converter with
+ * `payloadCodecs` to {@link connectTemporal}.
  *
  * Invariants
- * 1. No call outlives its deadline, whatever state the connection is in.
- * 2. Connecting is lazy: without Temporal the server starts, calls fail with `unknown`, and succeed once it is back.
- * 3. A start is idempotent by workflow id; "already started" is an answer, not an error.
+ * 1. Connecting is lazy: without Temporal the server starts, calls fail with `unknown`, and succeed once it is back.
+ * 2. A start is idempotent by workflow id; "already started" is an answer, not an error.
  */
 
 const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } =
   proto.temporal.api.enums.v1;
 
-/** gRPC status codes, fixed by the protocol. */
-const GRPC = {
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  FAILED_PRECONDITION: 9,
-  UNIMPLEMENTED: 12,
-  UNAVAILABLE: 14,
-  UNAUTHENTICATED: 16,
-} as const;
-
-/** Temporal looked at the request and said no: nothing happened. */
-const REFUSALS: readonly number[] = [
-  GRPC.INVALID_ARGUMENT,
-  GRPC.NOT_FOUND,
-  GRPC.PERMISSION_DENIED,
-  GRPC.FAILED_PRECONDITION,
-  GRPC.UNIMPLEMENTED,
-  GRPC.UNAUTHENTICATED,
-];
-
-/** Said instead of gRPC's own words, which name hosts and channel states. */
-const PLAIN: Partial<Record<number, string>> = {
-  [GRPC.DEADLINE_EXCEEDED]: 'it did not answer in time',
-  [GRPC.UNAVAILABLE]: 'it cannot be reached',
-};
-
-const IDENTITY = `pegasus-server@${process.pid}`;
 const PAGE_SIZE = 1_000;
 /** Only runs that the platform started, and their children: they live on artifact task queues. */
 const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
 
-function toTemporalError(error: unknown): TemporalError {
-  if (error instanceof TemporalError) return error;
-  if (!isGrpcServiceError(error)) {
-    return new TemporalError(error instanceof Error ? error.message : String(error), 'refused', {
-      cause: error,
-    });
-  }
-  const certainty = REFUSALS.includes(error.code) ? 'refused' : 'unknown';
-  return new TemporalError(PLAIN[error.code] ?? (error.details || error.message), certainty, {
-    cause: error,
-  });
-}
-
-function isNotFound(error: unknown): boolean {
-  // A missing namespace is NOT_FOUND as well, and must not be mistaken for a missing run.
-  return isGrpcServiceError(error) && error.code === GRPC.NOT_FOUND && !/namespace/i.test(error.details);
-}
-
 class TemporalClientPort implements TemporalPort {
-  readonly #connection: Connection;
-  readonly #namespace: string;
-  readonly #converter: ReturnType<typeof loadDataConverter>;
+  readonly #rpc: TemporalRpc;
 
-  constructor(connection: Connection, namespace: string, converter: DataConverter | undefined) {
-    this.#connection = connection;
-    this.#namespace = namespace;
-    this.#converter = loadDataConverter(converter);
-  }
-
-  get #service() {
-    return this.#connection.workflowService;
-  }
-
-  /** Invariant 1. */
-  async #call<T>(deadlineMs: number, call: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#connection.withDeadline(Date.now() + deadlineMs, call);
-    } catch (error) {
-      throw isGrpcServiceError(error) ? error : toTemporalError(error);
-    }
+  constructor(rpc: TemporalRpc) {
+    this.#rpc = rpc;
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {
-    const payloads = await encodeToPayloads(this.#converter, request.argument);
+    const payloads = await encodeToPayloads(this.#rpc.converter, request.argument);
     const timeout = request.executionTimeoutSeconds;
     try {
-      const response = await this.#call(TEMPORAL_DEADLINES.start, () =>
-        this.#service.startWorkflowExecution({
-          namespace: this.#namespace,
+      const response = await this.#rpc.call(TEMPORAL_DEADLINES.start, () =>
+        this.#rpc.service.startWorkflowExecution({
+          namespace: this.#rpc.namespace,
           identity: IDENTITY,
           requestId: request.requestId,
           workflowId: request.workflowId,
@@ -150,10 +92,13 @@ class TemporalClientPort implements TemporalPort {
     options: { deadlineMs?: number } = {},
   ): Promise<RunDescription | undefined> {
     try {
-      const { workflowExecutionInfo: info } = await this.#call(
+      const { workflowExecutionInfo: info } = await this.#rpc.call(
         options.deadlineMs ?? TEMPORAL_DEADLINES.call,
         () =>
-          this.#service.describeWorkflowExecution({ namespace: this.#namespace, execution: { workflowId } }),
+          this.#rpc.service.describeWorkflowExecution({
+            namespace: this.#rpc.namespace,
+            execution: { workflowId },
+          }),
       );
       if (!info?.execution?.runId) return undefined;
       return {
@@ -192,18 +137,16 @@ class TemporalClientPort implements TemporalPort {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const response = await this.#connection.withAbortSignal(signal, () =>
-          this.#call(TEMPORAL_DEADLINES.longPoll, () =>
-            this.#service.getWorkflowExecutionHistory({
-              namespace: this.#namespace,
-              execution: { workflowId, runId },
-              nextPageToken,
-              waitNewEvent: true,
-              skipArchival: true,
-              historyEventFilterType: HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
-            }),
-          ),
-        );
+        const ask = () =>
+          this.#rpc.service.getWorkflowExecutionHistory({
+            namespace: this.#rpc.namespace,
+            execution: { workflowId, runId },
+            nextPageToken,
+            waitNewEvent: true,
+            skipArchival: true,
+            historyEventFilterType: HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+          });
+        const response = await this.#rpc.call(TEMPORAL_DEADLINES.longPoll, ask, signal);
         const event = response.history?.events?.at(-1);
         if (event) return event;
         nextPageToken = response.nextPageToken ?? new Uint8Array();
@@ -219,12 +162,12 @@ class TemporalClientPort implements TemporalPort {
     const at = { runId, closedAt: optionalTsToDate(event.eventTime) ?? new Date() };
     const completed = event.workflowExecutionCompletedEventAttributes;
     if (completed) {
-      const [result] = await decodeArrayFromPayloads(this.#converter, completed.result?.payloads);
+      const [result] = await decodeArrayFromPayloads(this.#rpc.converter, completed.result?.payloads);
       return { ...at, status: 'COMPLETED', result };
     }
     if (event.workflowExecutionFailedEventAttributes) {
       const { failure } = event.workflowExecutionFailedEventAttributes;
-      const decoded = failure ? await decodeFailure(this.#converter.payloadCodecs, failure) : undefined;
+      const decoded = failure ? await decodeFailure(this.#rpc.converter.payloadCodecs, failure) : undefined;
       return { ...at, status: 'FAILED', failure: runFailureOf(decoded) };
     }
     if (event.workflowExecutionTimedOutEventAttributes) return { ...at, status: 'TIMED_OUT' };
@@ -234,30 +177,20 @@ class TemporalClientPort implements TemporalPort {
     throw new TemporalError(`event ${String(event.eventType)} does not close a run`, 'unknown');
   }
 
-  async history(workflowId: string, runId?: string): Promise<HistoryEvent[] | undefined> {
-    const events: temporal.api.history.v1.IHistoryEvent[] = [];
-    let nextPageToken: Uint8Array = new Uint8Array();
-    try {
-      do {
-        const response = await this.#call(TEMPORAL_DEADLINES.list, () =>
-          this.#service.getWorkflowExecutionHistory({
-            namespace: this.#namespace,
-            execution: { workflowId, runId: runId ?? null },
-            nextPageToken,
-          }),
-        );
-        events.push(...(response.history?.events ?? []));
-        nextPageToken = response.nextPageToken ?? new Uint8Array();
-      } while (nextPageToken.length > 0);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw toTemporalError(error);
-    }
-    for (const event of events) {
-      const failure = failureOfEvent(event);
-      if (failure) Object.assign(failure, await decodeFailure(this.#converter.payloadCodecs, failure));
-    }
-    return flattenHistory(events);
+  history(workflowId: string, options: { withPending: boolean }): Promise<RunHistory | undefined> {
+    return readHistory(this.#rpc, workflowId, options);
+  }
+
+  exportHistory(workflowId: string, maxBytes: number): Promise<ExportedHistory | 'too-large' | undefined> {
+    return exportHistory(this.#rpc, workflowId, maxBytes);
+  }
+
+  signal(workflowId: string, message: SignalMessage): Promise<'sent' | 'closed' | 'unknown'> {
+    return signalRun(this.#rpc, workflowId, message);
+  }
+
+  query(workflowId: string, message: RunMessage, limits: QueryLimits): Promise<QueryOutcome | undefined> {
+    return queryRun(this.#rpc, workflowId, message, limits);
   }
 
   async cancel(workflowId: string, requestId: string): Promise<'requested' | 'closed' | 'unknown'> {
@@ -266,9 +199,9 @@ class TemporalClientPort implements TemporalPort {
     if (!run) return 'unknown';
     if (run.status !== 'RUNNING' && run.status !== 'CONTINUED_AS_NEW') return 'closed';
     try {
-      await this.#call(TEMPORAL_DEADLINES.call, () =>
-        this.#service.requestCancelWorkflowExecution({
-          namespace: this.#namespace,
+      await this.#rpc.call(TEMPORAL_DEADLINES.call, () =>
+        this.#rpc.service.requestCancelWorkflowExecution({
+          namespace: this.#rpc.namespace,
           workflowExecution: { workflowId },
           identity: IDENTITY,
           requestId,
@@ -283,9 +216,9 @@ class TemporalClientPort implements TemporalPort {
 
   async terminate(workflowId: string, runId: string, reason: string): Promise<void> {
     try {
-      await this.#call(TEMPORAL_DEADLINES.call, () =>
-        this.#service.terminateWorkflowExecution({
-          namespace: this.#namespace,
+      await this.#rpc.call(TEMPORAL_DEADLINES.call, () =>
+        this.#rpc.service.terminateWorkflowExecution({
+          namespace: this.#rpc.namespace,
           workflowExecution: { workflowId, runId },
           identity: IDENTITY,
           reason,
@@ -309,16 +242,18 @@ class TemporalClientPort implements TemporalPort {
   async *#list(query: string): AsyncGenerator<VisibleRun> {
     let nextPageToken: Uint8Array = new Uint8Array();
     do {
-      const response = await this.#call(TEMPORAL_DEADLINES.list, () =>
-        this.#service.listWorkflowExecutions({
-          namespace: this.#namespace,
-          pageSize: PAGE_SIZE,
-          query,
-          nextPageToken,
-        }),
-      ).catch((error: unknown) => {
-        throw toTemporalError(error);
-      });
+      const response = await this.#rpc
+        .call(TEMPORAL_DEADLINES.list, () =>
+          this.#rpc.service.listWorkflowExecutions({
+            namespace: this.#rpc.namespace,
+            pageSize: PAGE_SIZE,
+            query,
+            nextPageToken,
+          }),
+        )
+        .catch((error: unknown) => {
+          throw toTemporalError(error);
+        });
       for (const info of response.executions ?? []) {
         if (!info.execution?.workflowId || !info.execution.runId) continue;
         yield {
@@ -336,15 +271,17 @@ class TemporalClientPort implements TemporalPort {
   }
 
   async ping(): Promise<void> {
-    await this.#call(TEMPORAL_DEADLINES.startCheck, () =>
-      this.#service.describeNamespace({ namespace: this.#namespace }),
-    ).catch((error: unknown) => {
-      throw toTemporalError(error);
-    });
+    await this.#rpc
+      .call(TEMPORAL_DEADLINES.startCheck, () =>
+        this.#rpc.service.describeNamespace({ namespace: this.#rpc.namespace }),
+      )
+      .catch((error: unknown) => {
+        throw toTemporalError(error);
+      });
   }
 
   async close(): Promise<void> {
-    await this.#connection.close();
+    await this.#rpc.close();
   }
 }
 
@@ -364,7 +301,7 @@ function nextRunOf(event: temporal.api.history.v1.IHistoryEvent): string | undef
 
 /**
  * A port to the cluster of the settings. Answers at once; the connection is made by the first call and remade, with
- * short pauses, whenever it is lost (invariant 2).
+ * short pauses, whenever it is lost (invariant 1).
  */
 export function connectTemporal(settings: TemporalSettings, converter?: DataConverter): TemporalPort {
   const connection = Connection.lazy({
@@ -377,5 +314,5 @@ export function connectTemporal(settings: TemporalSettings, converter?: DataConv
       'grpc.keepalive_timeout_ms': 15_000,
     },
   });
-  return new TemporalClientPort(connection, settings.namespace, converter);
+  return new TemporalClientPort(new TemporalRpc(connection, settings.namespace, converter));
 }

@@ -2,6 +2,7 @@ import { type HistoryEvent } from '@pegasus-workflows/contracts';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { failureSentence } from './failure-text.js';
+import { answeredEventId, firesAtOf, nameOfEvent } from './temporal-event-links.js';
 import { type RunFailure, type RunStatus } from './temporal.js';
 
 type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -85,34 +86,28 @@ export function failureOfEvent(event: IHistoryEvent): IFailure | null | undefine
   );
 }
 
-/** The `ActivityTaskScheduled` event an activity event belongs to. */
-function scheduledEventId(event: IHistoryEvent): string | undefined {
-  const attributes =
-    event.activityTaskStartedEventAttributes ??
-    event.activityTaskCompletedEventAttributes ??
-    event.activityTaskFailedEventAttributes ??
-    event.activityTaskTimedOutEventAttributes ??
-    event.activityTaskCancelRequestedEventAttributes ??
-    event.activityTaskCanceledEventAttributes;
-  return attributes?.scheduledEventId?.toString();
-}
-
 /**
  * Flattens one run's events into the wire's timeline. Failures must be decoded already. Every event of an activity
- * carries its `activityType`; started ones their `attempt`, and `failure` is one line of text.
+ * carries its `activityType`; started ones their `attempt`, and `failure` is one line of text. An event that answers
+ * another has the name of that one.
  */
 export function flattenHistory(events: readonly IHistoryEvent[]): HistoryEvent[] {
   const activityTypes = new Map<string, string>();
+  const names = new Map<string, string>();
   return events.map((event) => {
     const id = event.eventId?.toString() ?? '0';
+    const answered = answeredEventId(event);
     const scheduledType = event.activityTaskScheduledEventAttributes?.activityType?.name;
     if (scheduledType) activityTypes.set(id, scheduledType);
-    const activityType = scheduledType ?? activityTypes.get(scheduledEventId(event) ?? '');
+    const activityType = scheduledType ?? activityTypes.get(answered ?? '');
+    const name = nameOfEvent(event) ?? names.get(answered ?? '');
+    if (name) names.set(id, name);
     const attempt =
       event.activityTaskStartedEventAttributes?.attempt ??
       event.workflowExecutionStartedEventAttributes?.attempt ??
       event.workflowTaskScheduledEventAttributes?.attempt;
     const failure = failureOfEvent(event);
+    const firesAt = firesAtOf(event);
     return {
       id,
       type: pascalCase(EventType[event.eventType ?? 0] ?? 'UNSPECIFIED'),
@@ -120,6 +115,9 @@ export function flattenHistory(events: readonly IHistoryEvent[]): HistoryEvent[]
       ...(activityType ? { activityType } : {}),
       ...(attempt ? { attempt } : {}),
       ...(failure ? { failure: failureSentence(runFailureOf(failure)) } : {}),
+      ...(answered ? { scheduledEventId: answered } : {}),
+      ...(name ? { name } : {}),
+      ...(firesAt ? { firesAt: firesAt.toISOString() } : {}),
     };
   });
 }

@@ -1,8 +1,8 @@
-import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { type HistoryEvent, type PendingActivity } from '@pegasus-workflows/contracts';
 
 /**
- * What the server asks of Temporal, in its own words. `temporal-client.ts` is the real thing, the only file that
- * imports Temporal's client; `testing/fake-temporal.ts` is the hand-controlled one; one contract suite runs on both.
+ * What the server asks of Temporal, in its own words. `temporal-client.ts` is the real thing; tests have a
+ * hand-controlled one; one contract suite runs on both.
  */
 export interface TemporalPort {
   /**
@@ -18,8 +18,20 @@ export interface TemporalPort {
    * `onRun` hears of every later run of the chain. Rejects when `signal` aborts.
    */
   waitForClose(workflowId: string, options: WaitOptions): Promise<RunClose | undefined>;
-  /** All events of one run (the newest when absent), in order; `undefined` when Temporal does not know it. */
-  history(workflowId: string, runId?: string): Promise<HistoryEvent[] | undefined>;
+  /**
+   * All events of the newest run, in order; `undefined` when Temporal does not know it. `withPending` asks for the
+   * activities under way too, at the price of one more call, whose failure only leaves them out.
+   */
+  history(workflowId: string, options: { withPending: boolean }): Promise<RunHistory | undefined>;
+  /** The newest run's whole history as Temporal's own JSON; `undefined` when Temporal does not know it. */
+  exportHistory(workflowId: string, maxBytes: number): Promise<ExportedHistory | 'too-large' | undefined>;
+  /** Sends a signal to the newest run. */
+  signal(workflowId: string, message: SignalMessage): Promise<'sent' | 'closed' | 'unknown'>;
+  /**
+   * Asks the newest run, open or closed; `undefined` when Temporal does not know it. A worker that is not there yet is
+   * waited for; rejects with {@link TemporalError} when none answered within the limits.
+   */
+  query(workflowId: string, message: RunMessage, limits: QueryLimits): Promise<QueryOutcome | undefined>;
   /** Asks the newest run to cancel. `requestId` makes a repeated request count once. */
   cancel(workflowId: string, requestId: string): Promise<'requested' | 'closed' | 'unknown'>;
   /** Ends a run at once; nothing happens when it is closed or unknown. */
@@ -90,6 +102,38 @@ export interface RunFailure {
   cause?: RunFailure | undefined;
 }
 
+export interface RunHistory {
+  events: HistoryEvent[];
+  /** Absent when they were not asked for, or could not be had. */
+  pendingActivities?: PendingActivity[] | undefined;
+}
+
+export interface ExportedHistory {
+  runId: string;
+  workflowType: string;
+  /** A JSON array of events in proto3 JSON, as text: it may be large, and nothing here looks into it. */
+  eventsJson: string;
+}
+
+/** What is sent to a run: the name of one of its handlers, and what to call it with. */
+export interface RunMessage {
+  name: string;
+  args: readonly unknown[];
+}
+
+export interface SignalMessage extends RunMessage {
+  /** Makes a repeated signal count once, as long as it is the same run. */
+  requestId: string;
+}
+
+export interface QueryLimits {
+  deadlineMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** `rejected`: the run's code, or Temporal on its behalf, said no; asking again changes nothing. */
+export type QueryOutcome = { kind: 'answered'; result: unknown } | { kind: 'rejected'; reason: string };
+
 export interface VisibleRun {
   workflowId: string;
   runId: string;
@@ -125,4 +169,6 @@ export const TEMPORAL_DEADLINES = {
   /** One round of a long poll; Temporal itself answers an idle one after about 20 s. */
   longPoll: 35_000,
   list: 10_000,
+  /** A query, the start of a worker for it included. */
+  query: 40_000,
 } as const;

@@ -3,13 +3,15 @@ import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-
 import { Wakeups } from '../infra/wakeups.js';
 
 /**
- * Job: the set of artifacts that need a worker now: those with an open run, and those just published.
+ * Job: the set of artifacts that need a worker now: those with an open run, those whose runs are being queried, and
+ * those just published.
  *
  * Boundary: memory of this process, made anew at start from the rows and by every reconciler pass from the rows and
  * Temporal's visibility (child and abandoned runs). With several servers, another one's start shows within one pass.
  *
  * Invariants
- * 1. An artifact is in the set before its run is asked of Temporal, and as long as a run of it is known to be open.
+ * 1. An artifact is in the set before its run is asked of Temporal, and as long as a run of it is known to be open or
+ *    somebody holds it.
  * 2. Only a pass removes an artifact, and never one that came in after the pass began to look. So a series of short
  *    runs does not flicker.
  * 3. The cursor changes when and only when the answer does, and no cursor of another process is ever taken for one of
@@ -31,6 +33,8 @@ interface Entry {
   prewarmUntil: number;
   /** The tick at which a run of it was last started here. */
   touched: number;
+  /** How many hold it. */
+  holds: number;
 }
 
 const KEY = 'demand';
@@ -56,6 +60,18 @@ export class DemandSet {
     this.#changed();
   }
 
+  /** It needs a worker until the answer is called, whether or not a run of it is open. */
+  hold(artifact: ArtifactInDemand): () => void {
+    this.open(artifact);
+    const { entry } = this.#entry(artifact);
+    entry.holds++;
+    let held = true;
+    return () => {
+      if (held) entry.holds--;
+      held = false;
+    };
+  }
+
   /** It was just published: a worker for the next {@link PREWARM_MS} spares the first run its cold start. */
   prewarm(artifact: ArtifactInDemand): void {
     const { entry, isNew } = this.#entry(artifact);
@@ -79,7 +95,7 @@ export class DemandSet {
       entry.open = true;
     }
     for (const [queue, entry] of this.#entries) {
-      if (stillOpen.has(queue) || entry.touched > begunAt) continue;
+      if (stillOpen.has(queue) || entry.touched > begunAt || entry.holds > 0) continue;
       changed ||= entry.open;
       entry.open = false;
       if (entry.prewarmUntil > now) continue;
@@ -118,7 +134,7 @@ export class DemandSet {
     const queue = queueOf(artifact);
     const present = this.#entries.get(queue);
     if (present) return { entry: present, isNew: false };
-    const entry = { artifact, open: false, prewarmUntil: 0, touched: 0 };
+    const entry = { artifact, open: false, prewarmUntil: 0, touched: 0, holds: 0 };
     this.#entries.set(queue, entry);
     return { entry, isNew: true };
   }

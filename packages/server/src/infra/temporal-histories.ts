@@ -1,0 +1,148 @@
+import { type PendingActivity } from '@pegasus-workflows/contracts';
+import { historyToJson } from '@pegasus-workflows/project/temporal-json';
+import { decodeFailure } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import proto, { type temporal } from '@temporalio/proto';
+import { failureSentence } from './failure-text.js';
+import { failureOfEvent, flattenHistory, runFailureOf } from './temporal-events.js';
+import { answeredEventId } from './temporal-event-links.js';
+import { isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
+import { TEMPORAL_DEADLINES, type ExportedHistory, type RunHistory } from './temporal.js';
+
+type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
+type IPendingActivity = temporal.api.workflow.v1.IPendingActivityInfo;
+
+const { PendingActivityState } = proto.temporal.api.enums.v1;
+
+/** See `TemporalPort.history`. */
+export async function readHistory(
+  rpc: TemporalRpc,
+  workflowId: string,
+  { withPending }: { withPending: boolean },
+): Promise<RunHistory | undefined> {
+  // First, so that the events are those of the very run whose activities are told.
+  const description = withPending ? await describe(rpc, workflowId).catch(() => undefined) : undefined;
+  const events: IHistoryEvent[] = [];
+  try {
+    for await (const page of pagesOf(rpc, workflowId, runIdOf(description))) events.push(...page);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw toTemporalError(error);
+  }
+  for (const event of events) {
+    const failure = failureOfEvent(event);
+    if (failure) Object.assign(failure, await decodeFailure(rpc.converter.payloadCodecs, failure));
+  }
+  return {
+    events: flattenHistory(events),
+    pendingActivities: description && (await pendingOf(rpc, description.pendingActivities ?? [], events)),
+  };
+}
+
+/** See `TemporalPort.exportHistory`. Stops reading once it is too large, so that its cost is bounded. */
+export async function exportHistory(
+  rpc: TemporalRpc,
+  workflowId: string,
+  maxBytes: number,
+): Promise<ExportedHistory | 'too-large' | undefined> {
+  const pieces: string[] = [];
+  let bytes = 0;
+  let workflowType = '';
+  try {
+    const runId = runIdOf(await describe(rpc, workflowId));
+    for await (const events of pagesOf(rpc, workflowId, runId)) {
+      workflowType ||= events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
+      const piece = eventsJsonOf(events);
+      bytes += Buffer.byteLength(piece);
+      if (bytes > maxBytes) return 'too-large';
+      if (piece !== '') pieces.push(piece);
+    }
+    return { runId: runId ?? '', workflowType, eventsJson: `[${pieces.join(',')}]` };
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw toTemporalError(error);
+  }
+}
+
+/** `{…},{…}`: the inside of a JSON array. */
+function eventsJsonOf(events: IHistoryEvent[]): string {
+  if (events.length === 0) return '';
+  return JSON.stringify(historyToJson({ events }).events).slice(1, -1);
+}
+
+async function describe(rpc: TemporalRpc, workflowId: string) {
+  return rpc.call(TEMPORAL_DEADLINES.call, () =>
+    rpc.service.describeWorkflowExecution({ namespace: rpc.namespace, execution: { workflowId } }),
+  );
+}
+
+type Description = Awaited<ReturnType<typeof describe>>;
+
+function runIdOf(description: Description | undefined): string | undefined {
+  return description?.workflowExecutionInfo?.execution?.runId || undefined;
+}
+
+async function* pagesOf(
+  rpc: TemporalRpc,
+  workflowId: string,
+  runId: string | undefined,
+): AsyncGenerator<IHistoryEvent[]> {
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    const response = await rpc.call(TEMPORAL_DEADLINES.list, () =>
+      rpc.service.getWorkflowExecutionHistory({
+        namespace: rpc.namespace,
+        execution: { workflowId, runId: runId ?? null },
+        nextPageToken,
+      }),
+    );
+    yield response.history?.events ?? [];
+    nextPageToken = response.nextPageToken ?? new Uint8Array();
+  } while (nextPageToken.length > 0);
+}
+
+/**
+ * Pending activities as the wire has them, in the order of their events. Temporal names them by activity id; the event
+ * is the last one that scheduled that id. One that has ended since it was described is left out.
+ */
+async function pendingOf(
+  rpc: TemporalRpc,
+  pending: readonly IPendingActivity[],
+  events: readonly IHistoryEvent[],
+): Promise<PendingActivity[]> {
+  const scheduledBy = new Map<string, string>();
+  const ended = new Set<string>();
+  for (const event of events) {
+    const activityId = event.activityTaskScheduledEventAttributes?.activityId;
+    if (activityId) scheduledBy.set(activityId, String(event.eventId));
+    if (event.activityTaskCancelRequestedEventAttributes) continue;
+    const answered = answeredEventId(event);
+    if (answered) ended.add(answered);
+  }
+  const found: PendingActivity[] = [];
+  for (const activity of pending) {
+    const scheduledEventId = scheduledBy.get(activity.activityId ?? '');
+    if (!scheduledEventId || ended.has(scheduledEventId)) continue;
+    const failure =
+      activity.lastFailure && (await decodeFailure(rpc.converter.payloadCodecs, activity.lastFailure));
+    const nextAttemptAt = optionalTsToDate(activity.nextAttemptScheduleTime);
+    found.push({
+      scheduledEventId,
+      activityType: activity.activityType?.name ?? '',
+      state: (activity.state && STATES[activity.state]) || 'SCHEDULED',
+      attempt: activity.attempt ?? 1,
+      ...(activity.maximumAttempts ? { maximumAttempts: activity.maximumAttempts } : {}),
+      ...(failure ? { lastFailure: failureSentence(runFailureOf(failure)) } : {}),
+      ...(nextAttemptAt ? { nextAttemptAt: nextAttemptAt.toISOString() } : {}),
+    });
+  }
+  return found.sort((a, b) => Number(a.scheduledEventId) - Number(b.scheduledEventId));
+}
+
+const STATES: Partial<Record<temporal.api.enums.v1.PendingActivityState, PendingActivity['state']>> = {
+  [PendingActivityState.PENDING_ACTIVITY_STATE_STARTED]: 'STARTED',
+  // Its attempt goes on; the pause comes after it.
+  [PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED]: 'STARTED',
+  [PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED]: 'CANCEL_REQUESTED',
+  [PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED]: 'PAUSED',
+};

@@ -1,0 +1,96 @@
+import { isGrpcServiceError, type Connection } from '@temporalio/client';
+import { type DataConverter } from '@temporalio/common';
+import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { TemporalError } from './temporal.js';
+
+/**
+ * Job: one call of Temporal's service: its deadline, and its failure in the port's words.
+ *
+ * Boundary: what the calls mean is said in the `temporal-*.ts` files beside this one, which together are
+ * `TemporalPort` on a real cluster.
+ *
+ * Invariants
+ * 1. No call outlives its deadline, whatever state the connection is in.
+ */
+export class TemporalRpc {
+  readonly #connection: Connection;
+  readonly namespace: string;
+  /** What payloads pass through. */
+  readonly converter: ReturnType<typeof loadDataConverter>;
+
+  constructor(connection: Connection, namespace: string, converter: DataConverter | undefined) {
+    this.#connection = connection;
+    this.namespace = namespace;
+    this.converter = loadDataConverter(converter);
+  }
+
+  get service() {
+    return this.#connection.workflowService;
+  }
+
+  /** Rejects with gRPC's own error, for the caller to tell apart, or with a TemporalError. */
+  async call<T>(deadlineMs: number, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const bounded = (): Promise<T> => this.#connection.withDeadline(Date.now() + deadlineMs, call);
+    try {
+      return await (signal ? this.#connection.withAbortSignal(signal, bounded) : bounded());
+    } catch (error) {
+      throw isGrpcServiceError(error) ? error : toTemporalError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+}
+
+/** Who the server says it is in Temporal's events. */
+export const IDENTITY = `pegasus-server@${process.pid}`;
+
+/** gRPC status codes, fixed by the protocol. */
+export const GRPC = {
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+/** Temporal looked at the request and said no: nothing happened. */
+const REFUSALS: readonly number[] = [
+  GRPC.INVALID_ARGUMENT,
+  GRPC.NOT_FOUND,
+  GRPC.PERMISSION_DENIED,
+  GRPC.FAILED_PRECONDITION,
+  GRPC.UNIMPLEMENTED,
+  GRPC.UNAUTHENTICATED,
+];
+
+/** Said instead of gRPC's own words, which name hosts and channel states. */
+const PLAIN: Partial<Record<number, string>> = {
+  [GRPC.DEADLINE_EXCEEDED]: 'it did not answer in time',
+  [GRPC.UNAVAILABLE]: 'it cannot be reached',
+};
+
+/** Any failure of a call in the port's words. */
+export function toTemporalError(error: unknown): TemporalError {
+  if (error instanceof TemporalError) return error;
+  if (!isGrpcServiceError(error)) {
+    return new TemporalError(error instanceof Error ? error.message : String(error), 'refused', {
+      cause: error,
+    });
+  }
+  const certainty = REFUSALS.includes(error.code) ? 'refused' : 'unknown';
+  return new TemporalError(PLAIN[error.code] ?? (error.details || error.message), certainty, {
+    cause: error,
+  });
+}
+
+/** Whether Temporal does not know the run. */
+export function isNotFound(error: unknown): boolean {
+  // A missing namespace is NOT_FOUND as well, and must not be mistaken for a missing run.
+  return isGrpcServiceError(error) && error.code === GRPC.NOT_FOUND && !/namespace/i.test(error.details);
+}
