@@ -3,6 +3,8 @@
  * own, and nothing that would make the bundle heavy (contracts are imported as types alone).
  */
 export * from '@temporalio/workflow';
+// What a child's start is refused with when one of its id is running; Temporal's package leaves it out.
+export { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 export {
   defineWorkflow,
   workflowMetadata,

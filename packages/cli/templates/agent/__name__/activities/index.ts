@@ -1,0 +1,2 @@
+export { askModel } from './model.js';
+export { listFiles, readTextFile, runCommand, writeTextFile } from './tools.js';
