@@ -26,6 +26,7 @@ export const ERROR_TABLE = {
   ARTIFACT_INVALID: { status: 422, exitCode: 2, retryable: false },
   DRY_RUN_UNSUPPORTED: { status: 422, exitCode: 1, retryable: false },
   QUERY_REJECTED: { status: 422, exitCode: 1, retryable: false },
+  REPLAY_DIVERGED: { status: 422, exitCode: 1, retryable: false },
   WORKFLOWS_DISABLED: { status: 423, exitCode: 1, retryable: true },
   CONCURRENCY_LIMIT: { status: 429, exitCode: 6, retryable: true },
   DAILY_QUOTA_EXCEEDED: { status: 429, exitCode: 6, retryable: true },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Workflow } from '@pegasus-workflows/contracts';
 import { type PackagedWorkflow } from '@pegasus-workflows/project/package';
-import { type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
+import { loadProject, type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
 import { type PegasusClient } from 'pegasus-workflows-sdk/client';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
@@ -13,12 +13,17 @@ import { publishPackage } from '../packaging/publish.js';
 import { packagedLine, printFailure } from '../packaging/report.js';
 import { recordDeployment } from '../project/ledger.js';
 import { locateProject } from '../project/locate.js';
+import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
 
 export interface PushOptions {
   dir?: string;
   env?: string;
   /** Publish as the next `<version>-dev.N` and leave the ledger alone. */
   dev?: boolean;
+  /** Replay recorded runs before, and publish nothing when the code does not fit one of them. */
+  replay?: boolean;
+  /** Runs of each version to replay. */
+  replayLatest?: string;
 }
 
 interface Pushed {
@@ -36,6 +41,10 @@ export async function push(context: Context, options: PushOptions): Promise<numb
   const { out } = context;
   const root = await locateProject(context, options);
   const { client } = await connect(context);
+  if (options.replay || options.replayLatest !== undefined) {
+    const passed = await passesReplay(context, client, root, options.replayLatest);
+    if (!passed) return INTERRUPTED;
+  }
   const outcomes = await forEachWorkflow<Pushed>(root, async (project, declared) => {
     if (options.dev) return pushDev(context, client, project, declared);
     const packaged = await buildWorkflow(context, project, declared);
@@ -72,6 +81,30 @@ export async function push(context: Context, options: PushOptions): Promise<numb
     }),
   );
   return exitCodeOf(outcomes);
+}
+
+/** @returns false when Ctrl-C came before it was known @throws PegasusError REPLAY_DIVERGED */
+async function passesReplay(
+  context: Context,
+  client: PegasusClient,
+  root: string,
+  latest: string | undefined,
+): Promise<boolean> {
+  const { replayGate } = await import('../replay/gate.js');
+  const { DEFAULT_LATEST, readCount } = await import('../replay/sources.js');
+  const count = latest === undefined ? DEFAULT_LATEST : readCount(latest);
+  const project = await loadProject(root);
+  const rows = await untilInterrupted((signal) =>
+    replayGate(context, client, project, project.workflows, count, signal),
+  );
+  if (rows === 'interrupted') return false;
+  const { out } = context;
+  out.note(
+    out.noteColors.quiet(
+      `replay: the code fits ${rows.length} recorded ${rows.length === 1 ? 'run' : 'runs'}`,
+    ),
+  );
+  return true;
 }
 
 /** A version for trying out: not recorded, since the next change has another one. */

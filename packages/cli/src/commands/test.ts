@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PegasusError } from '@pegasus-workflows/contracts';
-import { loadProject, type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
+import { loadProject } from '@pegasus-workflows/project/manifest';
 import { type Context } from '../context.js';
-import { nearest } from '../did-you-mean.js';
 import { formatDuration } from '../output/format.js';
 import { paintStatus } from '../output/describe.js';
 import { buildWorkflow } from '../packaging/build.js';
 import { locateProject } from '../project/locate.js';
+import { workflowNamed } from '../project/workflow-named.js';
 import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
 import { loadArtifact } from '../test-run/artifact.js';
 import { provideTestTemporal } from '../test-run/temporal.js';
@@ -58,16 +57,6 @@ export async function test(context: Context, name: string, options: TestOptions)
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function workflowNamed(project: Project, name: string): ProjectWorkflow {
-  const found = project.workflows.find((workflow) => workflow.name === name);
-  if (found) return found;
-  const names = project.workflows.map((workflow) => workflow.name);
-  const guess = nearest(name, names);
-  throw new PegasusError('NOT_FOUND', `There is no workflow "${name}" in ${project.manifestPath}.`, {
-    hint: guess ? `Did you mean ${guess}?` : `It holds: ${names.join(', ')}.`,
-  });
 }
 
 /**

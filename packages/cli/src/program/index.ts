@@ -7,6 +7,7 @@ import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
 import { addProjectCommands } from './project.js';
 import { Program } from './program.js';
+import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
 import { addWorkflowCommands } from './workflows.js';
 
@@ -34,6 +35,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addCredentialCommands(program);
   addLocalCommands(program);
   addProjectCommands(program);
+  addReplayCommand(program);
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);

@@ -46,6 +46,8 @@ export function addProjectCommands(program: Program): void {
     .addOption(directory())
     .option('--env <name>', 'name of the entry in deployments.toml (default: the host of the API)')
     .option('--dev', 'as the next <version>-dev.N, not recorded; nothing when it is unchanged')
+    .option('--replay', 'first replay recorded runs; publish nothing when the code does not fit one')
+    .option('--replay-latest <n>', 'the same, with this many runs of each version (default: 5)')
     .action(
       program.running(async (context, options: PushOptions) =>
         (await import('../commands/push.js')).push(context, options),

@@ -60,6 +60,13 @@ export async function resolveVersions(
     .sort((a, b) => compareVersions(b.version, a.version));
 }
 
+/** The tenant's own versions of a workflow, else the GLOBAL ones, newest first; none when nothing of it is published. */
+export async function publishedVersions(client: PegasusClient, name: string): Promise<Workflow[]> {
+  const named = (await client.workflows.list()).filter((workflow) => workflow.name === name);
+  const own = named.filter(({ visibility }) => visibility === 'TENANT');
+  return (own.length > 0 ? own : named).sort((a, b) => compareVersions(b.version, a.version));
+}
+
 /** A ledger may be older than the platform it speaks of (a data directory that was deleted). */
 async function getIfThere(client: PegasusClient, id: string): Promise<Workflow | undefined> {
   try {
