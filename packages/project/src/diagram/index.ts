@@ -1,4 +1,5 @@
 export { artifactSources } from './artifact-sources.js';
 export { checkDiagramAgainstCode, type DiagramCode } from './check-against-code.js';
 export { checkDiagram, closeDiagrams, warmUpDiagrams } from './check-diagram.js';
+export { drawDiagram, type DrawableCode } from './draw-diagram.js';
 export { diagramProblems } from './findings.js';

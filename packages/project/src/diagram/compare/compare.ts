@@ -91,6 +91,8 @@ class StepIndex {
 
   shownBy({ mark, keys, tokens, kind }: Reading): CodeStep[] {
     const { id } = mark;
+    // A signal to another workflow is none that this one receives.
+    if (mark.classes.includes('send')) return [];
     const found = [...(this.byId.get(id) ?? this.byId.get(withoutUse(id)) ?? [])];
     for (const key of keys) found.push(...(this.byKey.get(key) ?? []));
     for (const token of tokens) found.push(...(this.byToken.get(token) ?? []));
@@ -108,14 +110,13 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 function claimOf(reading: Reading, names: ReadonlySet<string>): string | undefined {
   const { mark, text, kind, prefixed } = reading;
   const exists = (name: string): boolean => names.has(name);
-  if (prefixed !== undefined) return kind === 'update' && exists(prefixed) ? undefined : prefixed;
+  if (kind === 'update' && isKnown(reading, names)) return undefined;
+  if (prefixed !== undefined && mark.kind !== 'node') return prefixed;
   if (mark.kind !== 'node') return undefined;
   const drawn = readStepId(mark.id);
   if (kind !== undefined) {
-    const name = drawn?.kind === kind ? drawn.name : isCamelCase(mark.id) ? mark.id : text.split('\n')[0]!;
-    const known =
-      kind === 'update' && [...names].some((one) => stepId('update', one) === withoutUse(mark.id));
-    return known || (kind === 'update' && exists(name)) ? undefined : name.slice(0, 200);
+    if (drawn?.kind === kind) return drawn.name;
+    return (prefixed ?? (isCamelCase(mark.id) ? mark.id : text.split('\n')[0]!)).slice(0, 200);
   }
   if (drawn && isCamelCase(drawn.name) && !exists(drawn.name)) return drawn.name;
   const called = /^([A-Za-z0-9]{1,200})(?:\([^()]{0,200}\))?$/.exec(text)?.[1];
@@ -124,6 +125,16 @@ function claimOf(reading: Reading, names: ReadonlySet<string>): string | undefin
   const claims =
     STEP_SHAPES.has(mark.shape) && isCamelCase(mark.id) && !STATE_WORDS.has(wordsOf(mark.id)[0] ?? '');
   return claims && !exists(mark.id) ? mark.id : undefined;
+}
+
+/** Whether an update is one that the code handles. Updates are drawn, and not compared. */
+function isKnown({ mark, keys }: Reading, names: ReadonlySet<string>): boolean {
+  return [...names].some(
+    (name) =>
+      name === mark.id ||
+      stepId('update', name) === withoutUse(mark.id) ||
+      nameKeys(name).some((key) => keys.has(key)),
+  );
 }
 
 /** The first line, counted from 1, that holds a text as a word of its own. */
