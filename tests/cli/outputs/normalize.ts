@@ -1,3 +1,7 @@
+/** What is told only when something takes long: `packaging demo …`, `packaging demo: bundling`. */
+const PROGRESS =
+  /^(?:packaging|publishing|starting|waiting|reading|replaying|asking|running|stopping|sending)\b.*(?: …|: .*)$/;
+
 /**
  * What differs from run to run, replaced by a name; what is left is the output's own. Ids keep their identity: the same
  * one has the same number in all of a scenario's text.
@@ -9,6 +13,9 @@ export function normalize(text: string, places: readonly (readonly [from: string
   for (const [from, to] of places) named = named.replaceAll(from, to);
   const ids = new Map<string, string>();
   return named
+    .split('\n')
+    .filter((line) => !PROGRESS.test(line))
+    .join('\n')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, (id) => {
       if (!ids.has(id)) ids.set(id, `<id-${ids.size + 1}>`);
       return ids.get(id)!;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -24,12 +26,14 @@ export class Stage implements AsyncDisposable {
   private constructor(
     readonly platform: TestPlatform,
     readonly terminal: Terminal,
+    /** An address where nothing answers. */
+    private readonly closed: string,
   ) {}
 
   static async open(): Promise<Stage> {
     const [platform, terminal] = await Promise.all([startTestPlatform(), Terminal.open(testTemporalEnv())]);
     await mkdir(path.join(terminal.root, 'home', '.pegasus'), { recursive: true, mode: 0o700 });
-    return new Stage(platform, terminal);
+    return new Stage(platform, terminal, await closedAddress());
   }
 
   /** The profiles that `dev` and an operator would have written. */
@@ -72,6 +76,7 @@ export class Stage implements AsyncDisposable {
     return text
       .replaceAll('{url}', this.platform.url)
       .replaceAll('{root}', this.terminal.root)
+      .replaceAll('{closed}', this.closed)
       .replace(/\{secret\.(\w+)\}/g, (_, name: keyof typeof SECRETS) => SECRETS[name])
       .replace(/\{(\w+)\}/g, (whole, name: string) => this.kept.get(name) ?? whole);
   }
@@ -112,6 +117,7 @@ export class Stage implements AsyncDisposable {
   normalize(text: string): string {
     return normalize(text, [
       [this.platform.url, '<url>'],
+      [this.closed, '<closed>'],
       [this.platform.dataDir, '<data>'],
       [this.terminal.root, '<root>'],
     ]);
@@ -121,4 +127,13 @@ export class Stage implements AsyncDisposable {
     await this.platform.dispose();
     await this.terminal[Symbol.asyncDispose]();
   }
+}
+
+async function closedAddress(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
 }

@@ -38,7 +38,7 @@ export const PROJECT: Scenario[] = [
   { name: 'push with a wrong key', args: ['push', '--profile', 'revoked'], cwd: 'demo', code: 3 },
   {
     name: 'push to nowhere',
-    args: ['push', '--base-url', 'http://127.0.0.1:9', '--token', '{secret.odd}'],
+    args: ['push', '--base-url', '{closed}', '--token', '{secret.odd}'],
     cwd: 'demo',
     code: 6,
   },

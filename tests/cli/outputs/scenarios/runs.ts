@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { type Scenario } from '../scenario.js';
 
 const local = ['--profile', 'local'];
@@ -112,4 +114,36 @@ export const RUNS: Scenario[] = [
       await stage.untilSeen('cancelled', 'gate', 'ActivityTaskCompleted');
     },
   },
+  {
+    name: 'executions export',
+    args: ['executions', 'export', 'gate', '{waiting}', '-o', 'kept.json', ...local],
+    code: 0,
+  },
+  {
+    name: 'executions export of no such run',
+    args: ['executions', 'export', 'gate', nobody, ...local],
+    code: 4,
+  },
+  {
+    name: 'executions list by status',
+    args: ['executions', 'list', 'gate', '--status', 'CANCELLED', ...local],
+    code: 0,
+  },
+  {
+    name: 'executions list by a status there is not',
+    args: ['executions', 'list', 'gate', '--status', 'CANCELED', ...local],
+    code: 2,
+  },
+  { name: 'replay', args: ['replay', 'gate', '--from', 'kept.json', '-C', 'gate'], code: 0 },
+  {
+    name: 'replay against code that was reordered',
+    args: ['replay', 'gate', '--from', 'kept.json', '-C', 'gate'],
+    code: 1,
+    before: async (stage) => {
+      const file = path.join(stage.terminal.root, 'gate/gate/workflow.ts');
+      const code = await readFile(file, 'utf8');
+      await writeFile(file, code.replace('await prepareGate()', 'await closeGate()'));
+    },
+  },
+  { name: 'run of what cannot run dry', args: ['run', 'gate', '--dry-run', ...local], code: 1 },
 ];
