@@ -10,7 +10,7 @@ import { type Context } from '../context.js';
 import { buildWorkflow, exitCodeOf, forEachWorkflow } from '../packaging/build.js';
 import { publishDevVersion } from '../packaging/dev-version.js';
 import { publishPackage } from '../packaging/publish.js';
-import { packagedLine, printFailure } from '../packaging/report.js';
+import { packagedLine, printFailure, warnOfDiagram } from '../packaging/report.js';
 import { recordDeployment } from '../project/ledger.js';
 import { locateProject } from '../project/locate.js';
 import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
@@ -20,6 +20,8 @@ export interface PushOptions {
   env?: string;
   /** Publish as the next `<version>-dev.N` and leave the ledger alone. */
   dev?: boolean;
+  /** Refuse a diagram that differs from the code. */
+  strict?: boolean;
   /** Replay recorded runs before, and publish nothing when the code does not fit one of them. */
   replay?: boolean;
   /** Runs of each version to replay. */
@@ -46,8 +48,9 @@ export async function push(context: Context, options: PushOptions): Promise<numb
     if (!passed) return INTERRUPTED;
   }
   const outcomes = await forEachWorkflow<Pushed>(root, async (project, declared) => {
-    if (options.dev) return pushDev(context, client, project, declared);
-    const packaged = await buildWorkflow(context, project, declared);
+    const strictly = options.strict ? { strict: true } : {};
+    if (options.dev) return pushDev(context, client, project, declared, strictly);
+    const packaged = await buildWorkflow(context, project, declared, strictly);
     const workflow = await publishPackage(context, client, packaged);
     await recordDeployment(context, root, {
       env: options.env,
@@ -56,6 +59,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
       ofSeveral: project.workflows.length > 1,
     });
     out.line(`${packagedLine(context, packaged)}`);
+    await warnOfDiagram(context, declared, packaged.diagramCheck);
     out.line(`  published as ${workflow.visibility} ${workflow.id}`);
     return { workflow, packaged };
   });
@@ -68,7 +72,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
     outcomes.map(({ workflow: { name, version }, ...outcome }) => {
       if ('failure' in outcome) return { name, version, ...outcome.failure };
       const { workflow, packaged } = outcome.value;
-      const { sizeBytes, sha256, durationMs } = packaged;
+      const { sizeBytes, sha256, durationMs, diagramCheck } = packaged;
       return {
         name,
         version,
@@ -77,6 +81,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
         sizeBytes,
         sha256,
         durationMs,
+        diagramCheck,
       };
     }),
   );
@@ -113,12 +118,21 @@ async function pushDev(
   client: PegasusClient,
   project: Project,
   declared: ProjectWorkflow,
+  strictly: { strict?: boolean },
 ): Promise<Pushed> {
   const outDir = await mkdtemp(path.join(tmpdir(), 'pegasus-push-'));
   try {
-    const { unchanged, ...pushed } = await publishDevVersion(context, client, project, declared, outDir);
+    const { unchanged, ...pushed } = await publishDevVersion(
+      context,
+      client,
+      project,
+      declared,
+      outDir,
+      strictly,
+    );
     const { out } = context;
     out.line(`${packagedLine(context, pushed.packaged)}`);
+    await warnOfDiagram(context, declared, pushed.packaged.diagramCheck);
     out.line(
       `  ${unchanged ? 'published before' : 'published'} as ${pushed.workflow.visibility} ${pushed.workflow.id}`,
     );

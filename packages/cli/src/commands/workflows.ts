@@ -1,6 +1,7 @@
 import { type Workflow } from '@pegasus-workflows/contracts';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
+import { verdictLine } from '../diagram/verdict.js';
 import { formatBytes, formatTime } from '../output/format.js';
 import { withProgress } from '../output/progress.js';
 import { renderTable } from '../output/table.js';
@@ -45,6 +46,8 @@ export async function show(context: Context, reference: string, where: Where): P
   print(context, workflow);
   context.out.line();
   for (const line of workflow.manifest.diagram.trimEnd().split('\n')) context.out.line(line);
+  const { diagramCheck } = workflow.manifest;
+  if (diagramCheck) context.out.line(`\n${verdictLine(diagramCheck, context.out.colors)}`);
   context.out.result(workflow);
 }
 

@@ -48,7 +48,7 @@ export function buildWorkflow(
   { out }: Context,
   project: Project,
   workflow: ProjectWorkflow,
-  options: { version?: string; outDir?: string } = {},
+  options: { version?: string; outDir?: string; strict?: boolean } = {},
 ): Promise<PackagedWorkflow> {
   return withProgress(out, `packaging ${workflow.name}`, (update) =>
     packageWorkflow(project, workflow, { ...options, onProgress: (step) => update(STEPS[step]) }),

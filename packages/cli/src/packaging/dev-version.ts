@@ -23,6 +23,7 @@ export async function publishDevVersion(
   project: Project,
   workflow: ProjectWorkflow,
   outDir: string,
+  options: { strict?: boolean } = {},
 ): Promise<DevPublication> {
   const newest = newestDev(await ownVersions(client, workflow.name), workflow.version);
   if (newest) {
@@ -30,12 +31,13 @@ export async function publishDevVersion(
     const same = await buildWorkflow(context, project, workflow, {
       version: newest.workflow.version,
       outDir,
+      ...options,
     });
     if (same.sha256 === newest.workflow.artifactSha256)
       return { workflow: newest.workflow, packaged: same, unchanged: true };
   }
   const version = `${workflow.version}-dev.${(newest?.number ?? 0) + 1}`;
-  const packaged = await buildWorkflow(context, project, workflow, { version, outDir });
+  const packaged = await buildWorkflow(context, project, workflow, { version, outDir, ...options });
   return { workflow: await publishPackage(context, client, packaged), packaged, unchanged: false };
 }
 

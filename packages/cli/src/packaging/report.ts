@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { type DiagramCheck } from '@pegasus-workflows/contracts';
 import { type PackagedWorkflow } from '@pegasus-workflows/project/package';
 import { type Context } from '../context.js';
 import { formatBytes, formatDuration } from '../output/format.js';
@@ -24,4 +25,18 @@ export function printFailure({ out }: Context, workflow: ProjectWorkflow, failur
   out.note(`${bad('✗')} ${workflow.name}@${workflow.version}  ${failure.error}`);
   for (const problem of failure.problems ?? []) out.note(`  - ${problem.replaceAll('\n', '\n    ')}`);
   if (failure.hint) out.note(`  ${command('next:')} ${failure.hint}`);
+}
+
+/** What a diagram and its code tell differently: warnings, as `--strict` makes them errors. */
+export async function warnOfDiagram(
+  { out }: Context,
+  workflow: ProjectWorkflow,
+  check: DiagramCheck,
+): Promise<void> {
+  if (check.verdict !== 'DIFFERS') return;
+  const { diagramProblems } = await import('@pegasus-workflows/project/diagram');
+  const { formatProblem } = await import('@pegasus-workflows/project');
+  out.warn(`the diagram of ${workflow.name} differs from the code; --strict refuses that`);
+  for (const problem of diagramProblems(check, `${workflow.sourceDir}/workflow.mmd`))
+    out.note(`  - ${formatProblem(problem)}`);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Surroundings } from '../context.js';
 import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
+import { addDiagramCommand } from './diagram.js';
 import { addExecutionCommands } from './executions.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
@@ -35,6 +36,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addCredentialCommands(program);
   addLocalCommands(program);
   addProjectCommands(program);
+  addDiagramCommand(program);
   addReplayCommand(program);
   addRunCommands(program);
   addExecutionCommands(program);

@@ -1,3 +1,4 @@
+import type { PackageOptions } from '../commands/package.js';
 import type { PushOptions } from '../commands/push.js';
 import type { TestOptions } from '../commands/test.js';
 import { directory, type Program } from './program.js';
@@ -34,8 +35,9 @@ export function addProjectCommands(program: Program): void {
     .summary('build dist/<name>-<version>.zip of each workflow')
     .description('Check and build every workflow of the project into dist/<name>-<version>.zip. No network.')
     .addOption(directory())
+    .option('--strict', 'refuse a diagram that differs from the code')
     .action(
-      program.running(async (context, options: { dir?: string }) =>
+      program.running(async (context, options: PackageOptions) =>
         (await import('../commands/package.js')).packageProject(context, options),
       ),
     );
@@ -46,6 +48,7 @@ export function addProjectCommands(program: Program): void {
     .addOption(directory())
     .option('--env <name>', 'name of the entry in deployments.toml (default: the host of the API)')
     .option('--dev', 'as the next <version>-dev.N, not recorded; nothing when it is unchanged')
+    .option('--strict', 'refuse a diagram that differs from the code')
     .option('--replay', 'first replay recorded runs; publish nothing when the code does not fit one')
     .option('--replay-latest <n>', 'the same, with this many runs of each version (default: 5)')
     .action(

@@ -3,6 +3,7 @@ import type { ReadSource } from '../code/resolve-module.js';
 import { type EntryFunction, UnreadableCode } from './code/program.js';
 import { findSteps } from './code/steps.js';
 import { buildModel } from './draw/build-model.js';
+import { markDrawn } from './drawn-mark.js';
 import { describeActivities } from './draw/describe-activity.js';
 import { buildGraph, type Graph, type GraphNode, reachable } from './draw/graph.js';
 import { mergeAlike } from './draw/merge.js';
@@ -26,7 +27,8 @@ export interface DrawableCode {
 export function drawDiagram({ entryPoints, activitiesModule, read }: DrawableCode): string {
   const graph = mergeAlike(graphOf(entryPoints[0]!, read));
   addUnplaced(graph, entryPoints, read);
-  return renderGraph({ ...graph, nodes: reachable(graph.start) }, describeActivities(activitiesModule, read));
+  const nodes = reachable(graph.start);
+  return markDrawn(renderGraph({ ...graph, nodes }, describeActivities(activitiesModule, read)));
 }
 
 function graphOf(entry: EntryFunction, read: ReadSource): Graph {

@@ -35,6 +35,11 @@ export interface ProjectEntryPoint extends EntryPoint {
   position: { line: number; column: number };
 }
 
+export interface LoadOptions {
+  /** Load workflows whose diagram is missing or empty too; theirs is then `''`. For the tools that make diagrams. */
+  withoutDiagrams?: boolean;
+}
+
 /** A manifest larger than this is not one that a person wrote. */
 const MANIFEST_BYTES = 1024 * 1024;
 
@@ -44,14 +49,14 @@ const MANIFEST_BYTES = 1024 * 1024;
  *
  * @throws ProjectError listing every problem, each with file, line and what to do
  */
-export async function loadProject(dir: string): Promise<Project> {
+export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
   const root = path.resolve(dir);
   const manifestPath = path.join(root, ARTIFACT_PATHS.manifest);
   const read = readManifest(await readManifestText(manifestPath), ARTIFACT_PATHS.manifest);
   const problems = [...read.problems];
   const workflows: ProjectWorkflow[] = [];
   for (const spec of read.specs) {
-    const workflow = await loadWorkflow(root, spec, read, problems);
+    const workflow = await loadWorkflow(root, spec, read, problems, options);
     if (workflow) workflows.push(workflow);
   }
   if (problems.length > 0) throw new ProjectError(problems);
@@ -87,6 +92,7 @@ async function loadWorkflow(
   spec: WorkflowSpec,
   read: ReadManifest,
   problems: Problem[],
+  { withoutDiagrams = false }: LoadOptions,
 ): Promise<ProjectWorkflow | undefined> {
   const before = problems.length;
   const report = (key: (string | number)[], message: string, fix: string): void => {
@@ -122,7 +128,7 @@ async function loadWorkflow(
     else entryPoints.push({ ...entry, file, position });
   }
   const activitiesModule = await findActivities(root, spec, report);
-  const diagram = await readDiagram(root, `${sourceDir}/workflow.mmd`, problems);
+  const diagram = await readDiagram(root, `${sourceDir}/workflow.mmd`, withoutDiagrams ? [] : problems);
   if (problems.length > before) return undefined;
   return {
     name: declared.name,

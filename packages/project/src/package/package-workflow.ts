@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -14,6 +14,7 @@ import {
 import { checkEntryPoint } from '../code/check-entry-point.js';
 import { checkWorkflowCode, type WorkflowCode } from '../code/check-workflow-code.js';
 import type { ReadSource } from '../code/resolve-module.js';
+import { sourceReader } from '../code/source-reader.js';
 import type { Project, ProjectWorkflow } from '../manifest/index.js';
 import { type Problem, ProjectError } from '../problems/index.js';
 import { isTable, locateToml, parseToml } from '../toml/index.js';
@@ -124,19 +125,6 @@ async function compareDiagram(
   const read = artifactSources(files);
   const check = await checkDiagramAgainstCode(manifest.diagram, { entryPoints, read });
   return { check, problems: strict ? diagramProblems(check, `${sourceDir}/workflow.mmd`) : [] };
-}
-
-/** Reads the files of a project that lies at `root`, each once. */
-export function sourceReader(root: string): ReadSource {
-  const texts = new Map<string, string | undefined>();
-  return (file) => {
-    if (!texts.has(file)) {
-      const target = path.join(root, file);
-      const readable = existsSync(target) && statSync(target).isFile();
-      texts.set(file, readable ? readFileSync(target, 'utf8') : undefined);
-    }
-    return texts.get(file);
-  };
 }
 
 /** What keeps the code of a workflow from being bundled, and what it imports. */

@@ -2,7 +2,8 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import type { Project, ProjectWorkflow } from '../manifest/index.js';
-import { checkCode, sourceReader } from '../package/package-workflow.js';
+import { sourceReader } from '../code/source-reader.js';
+import { checkCode } from '../package/package-workflow.js';
 import { ProjectError } from '../problems/index.js';
 
 /** The code that histories are replayed against. */
