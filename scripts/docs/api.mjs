@@ -5,19 +5,22 @@ import { constraints, shape } from './shape.mjs';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
-/** @returns {Promise<Record<string, string>>} pages by path below docs/reference */
-export async function apiPages() {
+/**
+ * @param {Iterable<string>} alsoNamed shapes that other pages refer to
+ * @returns {Promise<Record<string, string>>} pages by path below docs/reference
+ */
+export async function apiPages(alsoNamed) {
   const document = await publicDocument();
   return {
-    'api.md': renderPage(document),
+    'api.md': renderPage(document, alsoNamed),
     'openapi.json': `${JSON.stringify(document, null, 2)}\n`,
   };
 }
 
-function renderPage(document) {
+function renderPage(document, alsoNamed) {
   const shapes = namedShapes();
   const names = new Map([...shapes].map(([name, schema]) => [JSON.stringify(schema), name]));
-  const used = new Set();
+  const used = new Set([...alsoNamed].filter((name) => shapes.has(name)));
   const nameOf = (schema) => {
     const name = names.get(JSON.stringify(schema));
     if (name) used.add(name);

@@ -5,7 +5,7 @@ import { apiPages } from './api.mjs';
 import { cliPage } from './cli.mjs';
 import { jsonPages } from './json-outputs.mjs';
 import { manifestPage } from './manifest.mjs';
-import { sdkPage } from './sdk.mjs';
+import { sdkExports, sdkPage, wireTypes } from './sdk.mjs';
 import { actionsPage, errorsPage, limitsPage } from './tables.mjs';
 
 export const REFERENCE_DIR = path.resolve(import.meta.dirname, '../../docs/reference');
@@ -15,14 +15,15 @@ const BY_HAND = ['index.md'];
 
 /** @returns {Promise<Record<string, string>>} content by path below docs/reference */
 export async function referencePages() {
+  const exported = sdkExports();
   return {
     'cli.md': cliPage(),
     'manifest.md': manifestPage(),
     'errors.md': errorsPage(),
     'actions.md': actionsPage(),
     'limits.md': limitsPage(),
-    'sdk.md': sdkPage(),
-    ...(await apiPages()),
+    'sdk.md': sdkPage(exported),
+    ...(await apiPages(wireTypes(exported))),
     ...(await jsonPages()),
   };
 }

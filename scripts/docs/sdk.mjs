@@ -27,9 +27,23 @@ const ENTRIES = [
   },
 ];
 
+/** Everything that is exported, module by module. */
+export function sdkExports() {
+  return declarations(ENTRIES.map(({ file }) => file));
+}
+
+/** Names of the wire's shapes that the SDK exports as types. */
+export function wireTypes(exported) {
+  return new Set(
+    exported
+      .flat()
+      .filter(isWireShape)
+      .map(({ name }) => name),
+  );
+}
+
 /** @returns {string} docs/reference/sdk.md */
-export function sdkPage() {
-  const exported = declarations(ENTRIES.map(({ file }) => file));
+export function sdkPage(exported) {
   return page('the doc comments of packages/sdk', [
     '# SDK',
     '`npm install pegasus-workflows-sdk`: four modules, each for one side.',

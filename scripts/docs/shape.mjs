@@ -50,7 +50,7 @@ function objectShape(schema, indent, inner) {
 export function constraints(schema) {
   const { minimum, maximum, minLength, maxLength, minItems, maxItems, pattern, default: fallback } = schema;
   return [
-    range(minimum, maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum, ''),
+    range(...[minimum, maximum].map(unlessSafe), ''),
     range(minLength, maxLength, ' characters'),
     range(minItems, maxItems, ' entries'),
     pattern && !schema.format ? `matches \`${pattern}\`` : '',
@@ -58,6 +58,11 @@ export function constraints(schema) {
   ]
     .filter(Boolean)
     .join('; ');
+}
+
+/** Every whole number has the safe integers as its bounds, which says nothing. */
+function unlessSafe(bound) {
+  return Math.abs(bound) === Number.MAX_SAFE_INTEGER ? undefined : bound;
 }
 
 function range(low, high, unit) {

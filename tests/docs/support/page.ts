@@ -57,13 +57,17 @@ function stepsOfBlock(block: CodeBlock): Step[] {
   return [];
 }
 
-/** One per line; a line that ends with a backslash goes on. Comments and empty lines are left out. */
+/** One per line; a line goes on after a backslash and inside of quotes. Comments and empty lines are left out. */
 export function commandsOf(content: string): string[] {
-  return content
+  const pieces = content
     .replace(/\\\n\s*/g, '')
-    .split('\n')
-    .map((line) => line.replace(/\s+#\s.*$/, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
+    .match(/'[^']*'|"(?:\\[^]|[^"\\])*"|(?<=^|\s)#.*|\n|[^'"\n#]+|#/gm);
+  const commands = [''];
+  for (const piece of pieces ?? []) {
+    if (piece === '\n') commands.push('');
+    else if (!piece.startsWith('#') || piece === '#') commands.push(`${commands.pop()}${piece}`);
+  }
+  return commands.map((command) => command.trim()).filter((command) => command !== '');
 }
 
 /** What to call a step in a report. */
