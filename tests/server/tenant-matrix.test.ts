@@ -85,6 +85,7 @@ forEachDialect('tenant matrix', (open) => {
   const bodyOf = (entry: RouteEntry): object | undefined => {
     if (labelOf(entry) === 'POST /api/v1/workflows') return finalizeBody;
     if (labelOf(entry).endsWith('/upload-url')) return { name: 'b', version: '1.0.0', sizeBytes: 1 };
+    if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
     return entry.hasBody ? {} : undefined;
   };
   const all = (entries: readonly RouteEntry[], status: number) =>

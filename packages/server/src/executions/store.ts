@@ -1,5 +1,5 @@
 import { PegasusError, type ExecutionStatus } from '@pegasus-workflows/contracts';
-import { and, count, desc, eq, gte, inArray, lt, or } from 'drizzle-orm';
+import { and, count, eq, gte, inArray, lt, or, sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { executions } from '../infra/schema.js';
 import { type ExecutionRow } from './row.js';
@@ -21,6 +21,9 @@ export interface PageQuery {
   /** Created before this instant, ISO 8601. */
   until?: string | undefined;
 }
+
+/** As the indexes are: without `nulls last`, PostgreSQL would sort, though no column can be null. */
+const NEWEST_FIRST = [sql`${executions.createdAt} desc nulls last`, sql`${executions.id} desc nulls last`];
 
 /** The statements of the API on executions; each call is one transaction confined to the caller's tenant. */
 export class ExecutionStore {
@@ -124,7 +127,7 @@ export class ExecutionStore {
             to && lt(executions.createdAt, to),
           ),
         )
-        .orderBy(desc(executions.createdAt), desc(executions.id))
+        .orderBy(...NEWEST_FIRST)
         .limit(limit);
     });
   }

@@ -141,6 +141,10 @@ export const executions = pgTable(
   },
   (t) => [
     index('executions_newest').on(t.tenantId, t.workflowId, t.createdAt.desc(), t.id.desc()),
+    // The few that ended badly among the many: what a list filtered by those statuses reads, and no run that goes well pays for.
+    index('executions_ended_badly')
+      .on(t.tenantId, t.workflowId, t.createdAt.desc(), t.id.desc())
+      .where(sql`${t.status} in ('FAILED', 'TIMED_OUT', 'CANCELLED')`),
     index('executions_open')
       .on(t.status, t.updatedAt)
       .where(sql`${t.status} in ('QUEUED', 'RUNNING')`),

@@ -1,0 +1,1 @@
+CREATE INDEX "executions_ended_badly" ON "executions" USING btree ("tenant_id","workflow_id","created_at" DESC NULLS LAST,"id" DESC NULLS LAST) WHERE "executions"."status" in ('FAILED', 'TIMED_OUT', 'CANCELLED');
