@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -49,6 +50,7 @@ export class ProjectCopy implements AsyncDisposable {
 
 /** What a test does to a run before its history is taken. */
 export type Steps = (handle: WorkflowHandle) => Promise<void>;
+export type Activities = Record<string, (...args: never[]) => unknown>;
 
 /** Runs a fixture's own code on the real Temporal and takes its history; the run is terminated if it is still open then. */
 export async function record(...given: Parameters<typeof recordChain>): Promise<RecordedHistory> {
@@ -58,34 +60,50 @@ export async function record(...given: Parameters<typeof recordChain>): Promise<
 /** The same for a run that continues as new: the histories of its first and its last part. */
 export async function recordChain(
   fixture: ProjectCopy,
-  activities: Record<string, (...args: never[]) => unknown>,
+  activities: Activities,
   args: unknown[],
   steps: Steps,
 ): Promise<RecordedHistory[]> {
+  const parts = await runAndFetch(fixture.project, fixture.workflow, activities, args, steps);
+  return parts.map((json) => readHistory(json, 'the recorded run'));
+}
+
+/** Who recorded, as it stands in the histories: no name of a machine. */
+const IDENTITY = 'recorder';
+
+/** The histories of a run's first and last part as Temporal's JSON. */
+export async function runAndFetch(
+  project: Project,
+  workflow: ProjectWorkflow,
+  activities: Activities,
+  args: unknown[],
+  steps: Steps,
+): Promise<ReturnType<typeof historyToJson>[]> {
   const { address, namespace } = testTemporal();
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
-  const taskQueue = `replay/${path.basename(fixture.dir)}`;
+  const taskQueue = `replay/${randomUUID()}`;
   try {
     const worker = await Worker.create({
       connection: native,
       namespace,
       taskQueue,
-      workflowBundle: { code: await fixture.code().bundle() },
+      identity: IDENTITY,
+      workflowBundle: { code: await localCode(project, workflow).bundle() },
       activities,
     });
     return await worker.runUntil(async () => {
-      const client = new Client({ connection, namespace });
-      const handle = await client.workflow.start(fixture.workflow.entryPoints[0]!.exportName, {
+      const client = new Client({ connection, namespace, identity: IDENTITY });
+      const handle = await client.workflow.start(workflow.entryPoints[0]!.exportName, {
         taskQueue,
-        workflowId: taskQueue,
+        workflowId: `${taskQueue}/run`,
         args,
       });
       await steps(handle);
-      const first = client.workflow.getHandle(taskQueue, handle.firstExecutionRunId);
+      const first = client.workflow.getHandle(`${taskQueue}/run`, handle.firstExecutionRunId);
       const parts = [await first.fetchHistory(), await handle.fetchHistory()];
       await handle.terminate('recorded').catch(() => undefined);
-      return parts.map((history) => readHistory(historyToJson(history), 'the recorded run'));
+      return parts.map(historyToJson);
     });
   } finally {
     await connection.close();

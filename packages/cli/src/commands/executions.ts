@@ -50,7 +50,8 @@ export async function list(context: Context, reference: string, options: ListOpt
     return;
   }
   for (const line of tableOf(context, rows)) out.line(line);
-  if (rows.length === filter.limit) noteNextPage(context, reference, options, rows);
+  if (rows.length === filter.limit)
+    noteNextPage(context, reference, { ...options, since: filter.since, until: filter.until }, rows);
 }
 
 function tableOf({ out }: Context, rows: readonly FoundExecution[]): string[] {
@@ -73,11 +74,11 @@ function tableOf({ out }: Context, rows: readonly FoundExecution[]): string[] {
   );
 }
 
-/** The command that shows what comes after a full page; relative times are kept as they were meant then. */
+/** The command that shows what comes after a full page; times are those that were meant, however late it is run. */
 function noteNextPage(
   { out }: Context,
   reference: string,
-  options: ListOptions,
+  options: Omit<ListOptions, 'since' | 'until'> & { since: string | undefined; until: string | undefined },
   rows: readonly FoundExecution[],
 ): void {
   const { status, since, until, limit, env, dir } = options;
@@ -116,9 +117,10 @@ export async function show(
     };
   });
   const steps = toSteps(history);
+  const look = { colors: out.colors, width: out.width, bars: out.screen !== undefined };
   printExecution(out, workflow, execution);
   if (steps.length > 0) out.line();
-  for (const line of renderTimeline(steps, { colors: out.colors, width: out.width })) out.line(line);
+  for (const line of renderTimeline(steps, look)) out.line(line);
   if (stack !== undefined) {
     out.line();
     out.line(out.colors.quiet(stack.length > 0 ? 'waits at' : 'waits nowhere in its code'));

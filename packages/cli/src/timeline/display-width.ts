@@ -18,7 +18,7 @@ function widthOf(character: string): number {
 }
 
 /** A colour code, or one character. */
- 
+
 const PART = /\u001b\[[\d;]*m|[^]/gu;
 
 /** Cuts a line to `columns` and says so with `…`; colours that were begun are ended. */

@@ -17,9 +17,9 @@ class Emulator {
 
   write(text: string): void {
     this.writes++;
-     
+
     for (const [part] of text.matchAll(/\u001b\[(\d*)([AJm])|[^]/gu)) {
-      const [, number, code] = /^\u001b\[(\d*)([AJm])/.exec(part) ?? [];  
+      const [, number, code] = /^\u001b\[(\d*)([AJm])/.exec(part) ?? [];
       if (code === 'A') this.row = Math.max(0, this.row - Number(number));
       else if (code === 'J') this.lines.splice(this.row, Infinity, '');
       else if (part === '\n') this.lines[++this.row] ??= '';

@@ -14,7 +14,7 @@ const MARKS: Record<Step['state'], string> = {
 /** `+12.3 s`, right-aligned. */
 const OFFSET_COLUMNS = 13;
 const OFFSET_FITS = 50;
-/** A bar is drawn from this width on; a pipe, which has no end, gets none. */
+/** A bar is drawn from this width on. */
 const BAR_FITS = 100;
 const BAR_COLUMNS = 28;
 
@@ -24,6 +24,11 @@ export interface RenderOptions {
   width: number;
   /** Milliseconds since the epoch: what "in 3 min" is counted from. */
   now?: number;
+}
+
+export interface TimelineOptions extends RenderOptions {
+  /** Draw bars where there is room: for eyes, not for a pipe. */
+  bars: boolean;
 }
 
 /** One step as lines: when, mark, what, how long, how many attempts; what it waits for and its failure, indented, below. */
@@ -46,9 +51,10 @@ export function renderStep(step: Step, { colors, width, now = Date.now() }: Rend
 }
 
 /** The whole timeline. On a wide terminal each step has a bar that shows its place in the run. */
-export function renderTimeline(steps: readonly Step[], options: RenderOptions): string[] {
-  const { width, now = Date.now() } = options;
-  if (width < BAR_FITS || width === Infinity) return steps.flatMap((step) => renderStep(step, options));
+export function renderTimeline(steps: readonly Step[], options: TimelineOptions): string[] {
+  const { width, bars, now = Date.now() } = options;
+  if (!bars || width < BAR_FITS || width === Infinity)
+    return steps.flatMap((step) => renderStep(step, options));
   const endMs = Math.max(1, ...steps.map(endOf));
   const room = width - BAR_COLUMNS - 2;
   return steps.flatMap((step) => {
@@ -119,6 +125,5 @@ function failureLines(failure: string): string[] {
 }
 
 function plain(text: string): string {
-   
   return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }

@@ -30,7 +30,7 @@ const RUN = history(
 
 describe('toSteps', () => {
   it('folds a history into steps with their times, attempts and failures', () => {
-    expect(renderTimeline(toSteps({ events: RUN }), { colors, width: 90 })).toEqual([
+    expect(renderTimeline(toSteps({ events: RUN }), { colors, width: 100, bars: false })).toEqual([
       '        +0 ms  · workflow started',
       '       +10 ms  ✓ timer  1.0 s',
       '       +1.0 s  ✗ charge  3.1 s, 3 attempts',
@@ -100,7 +100,7 @@ describe('toSteps', () => {
         { scheduledEventId: '9', activityType: 'tell', state: 'SCHEDULED', attempt: 1 },
       ],
     };
-    expect(renderTimeline(toSteps(open), { colors, width: 40, now: START + 60_000 })).toEqual([
+    expect(renderTimeline(toSteps(open), { colors, width: 40, now: START + 60_000, bars: true })).toEqual([
       '· workflow started',
       '· signal approve',
       '✓ update add  3 ms',
@@ -129,14 +129,16 @@ describe('toSteps', () => {
   });
 
   it('draws bars where there is room, and never beyond it', () => {
-    const lines = renderTimeline(toSteps({ events: RUN }), { colors, width: 100 });
+    const lines = renderTimeline(toSteps({ events: RUN }), { colors, width: 100, bars: true });
     expect(lines[1]).toMatch(/^ +\+10 ms  ✓ timer  1\.0 s +█{7}─{21}$/);
     expect(lines[2]).toMatch(/─{6}█{22}$/);
     expect(Math.max(...lines.map((line) => line.length))).toBe(100);
   });
 
   it('leaves the offset out on a narrow terminal', () => {
-    expect(renderTimeline(toSteps({ events: RUN }), { colors, width: 40 })[1]).toBe('✓ timer  1.0 s');
+    expect(renderTimeline(toSteps({ events: RUN }), { colors, width: 40, bars: true })[1]).toBe(
+      '✓ timer  1.0 s',
+    );
   });
 
   it('of nothing is nothing', () => expect(toSteps({ events: [] })).toEqual([]));
