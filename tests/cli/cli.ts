@@ -5,12 +5,20 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url));
 
 export interface Finished {
   code: number;
   stdout: string;
   stderr: string;
+}
+
+export interface SpawnOptions {
+  /** Below the folder of the terminal. */
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  /** A command that runs the command it is given, such as `setpriv` or `unshare`. */
+  wrapper?: string[];
 }
 
 /** A folder and a home of their own, and the real command in them: nothing of this machine's settings gets in. */
@@ -30,10 +38,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Runs one command to its end. `cwd` is below the folder. */
-  async run(
-    args: string[],
-    options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
-  ): Promise<Finished> {
+  async run(args: string[], options: SpawnOptions & { input?: string } = {}): Promise<Finished> {
     const child = this.spawn(args, options);
     child.stdin?.end(options.input ?? '');
     const closed = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
@@ -42,11 +47,9 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Starts a command that stays, such as `dev`. */
-  spawn(
-    args: string[],
-    { cwd = '.', env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-  ): ChildProcess {
-    return spawn(process.execPath, [BIN, ...args], {
+  spawn(args: string[], { cwd = '.', env = {}, wrapper = [] }: SpawnOptions = {}): ChildProcess {
+    const [file = process.execPath, ...words] = [...wrapper, process.execPath, BIN, ...args];
+    return spawn(file, words, {
       cwd: path.join(this.root, cwd),
       env: { ...this.env, ...env },
     });

@@ -27,12 +27,20 @@ export function unreadable(file: string, error: unknown): unknown {
 
 /** A file that cannot be written: what was there is there still. */
 export function unwritable(file: string, error: unknown, remedy: string): unknown {
-  const reason = reasonOf(error);
+  const reason = isCode(error, 'ENOENT') ? 'its folder cannot be made' : reasonOf(error);
   if (reason === undefined) return error;
   return new PegasusError('INTERNAL_ERROR', `${file} cannot be written: ${reason}. Nothing was changed.`, {
     hint: remedy,
     cause: error,
   });
+}
+
+/** A sentence for an error of the file system that nobody expected where it came up; undefined for any other error. */
+export function fileSentence(error: unknown): string | undefined {
+  const reason = reasonOf(error);
+  if (reason === undefined || !(error instanceof Error)) return undefined;
+  const where = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
+  return `${where}${reason}.`;
 }
 
 function reasonOf(error: unknown): string | undefined {

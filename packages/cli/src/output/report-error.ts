@@ -1,5 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { maskKeys } from '../credentials/mask.js';
+import { fileSentence } from '../files/file-errors.js';
 import { EXIT } from '../exit-codes.js';
 import { type Output } from './output.js';
 
@@ -35,7 +36,7 @@ interface Carried {
 
 /** Reads what the error carries. An error that is not ours is a fault of this program or of the system: exit code 1. */
 export function describeError(error: unknown): { report: ReportedError; exitCode: number } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = fileSentence(error) ?? (error instanceof Error ? error.message : String(error));
   const carried: Carried = isOurs(error) ? error : {};
   const exitCode = typeof carried.exitCode === 'number' ? carried.exitCode : EXIT.failed;
   const code =

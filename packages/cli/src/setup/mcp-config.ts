@@ -11,18 +11,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  applyEdits,
-  findNodeAtLocation,
-  getNodeValue,
-  modify,
-  parseTree,
-  type ParseError,
-} from 'jsonc-parser';
+import { findNodeAtLocation, getNodeValue, parseTree, type Node, type ParseError } from 'jsonc-parser';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { unreadable, unwritable } from '../files/file-errors.js';
 import { withFileLock } from '../files/file-lock.js';
 import { isCode, writeAtomically } from '../files/write-atomically.js';
+import { addProperty, replaceValue } from './json-edit.js';
 import { launchCommand, type LaunchCommand } from './launch-command.js';
 
 export const MCP_FILE = '.mcp.json';
@@ -94,11 +88,16 @@ function edit(
   const present = findNodeAtLocation(root, [SERVERS, SERVER]);
   if (present && same(getNodeValue(present), stanza)) return { status: 'unchanged' };
   if (present && !force) return { status: 'kept' };
-  const edits = modify(text, [SERVERS, SERVER], stanza, { formattingOptions: formattingOf(text) });
-  return { status: present ? 'replaced' : 'added', text: applyEdits(text, edits) };
+  if (present) return { status: 'replaced', text: replaceValue(text, present, stanza) };
+  return {
+    status: 'added',
+    text: servers
+      ? addProperty(text, servers, SERVER, stanza)
+      : addProperty(text, root, SERVERS, { [SERVER]: stanza }),
+  };
 }
 
-function parsed(text: string, file: string): NonNullable<ReturnType<typeof parseTree>> {
+function parsed(text: string, file: string): Node {
   const errors: ParseError[] = [];
   // Comments and trailing commas are what editors that read this file allow.
   const root = parseTree(text, errors, { allowTrailingComma: true });
@@ -112,16 +111,6 @@ function notOurs(file: string, why: string): PegasusError {
   return new PegasusError('VALIDATION_ERROR', `${file} was left as it is: ${why}.`, {
     hint: 'Mend it, or leave it alone with --skip-mcp; --print-mcp-config prints what belongs in it.',
   });
-}
-
-/** The indentation and line ending the file has. */
-function formattingOf(text: string): { insertSpaces: boolean; tabSize: number; eol: string } {
-  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  ';
-  return {
-    insertSpaces: !indent.startsWith('\t'),
-    tabSize: indent.startsWith('\t') ? 1 : indent.length,
-    eol: text.includes('\r\n') ? '\r\n' : '\n',
-  };
 }
 
 /** The stanza may have more in it (an `env`, a `type`): it is ours when it starts the same program. */
