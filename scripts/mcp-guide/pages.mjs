@@ -1,20 +1,19 @@
 // The generated guides of the MCP server: the reference pages of the site, made to be read alone, without the site.
 import { z } from 'zod';
 import * as contracts from '../../packages/contracts/dist/index.js';
-import { declarations } from '../docs/declarations.mjs';
 import { manifestPage } from '../docs/manifest.mjs';
 import { code, fence } from '../docs/markdown.mjs';
-import { sdkPage } from '../docs/sdk.mjs';
+import { sdkExports, sdkPage, wireTypes } from '../docs/sdk.mjs';
 import { shape } from '../docs/shape.mjs';
 
 const NOTE = '<!-- Made by `npm run guide:generate` from the code. Do not edit. -->';
-const SDK_MODULES = ['workflow', 'client', 'testing'].map((name) => `packages/sdk/dist/${name}/index.d.ts`);
 
 /** @returns {Record<string, string>} content by file below packages/cli/guide/generated */
 export function guidePages() {
+  const exported = sdkExports();
   return {
     'manifest.md': `${alone(manifestPage())}\n${manifestExtras()}`,
-    'api.md': `${alone(sdkPage())}\n${wireShapes()}`,
+    'api.md': `${alone(sdkPage(exported))}\n${wireShapes(wireTypes(exported))}`,
   };
 }
 
@@ -52,13 +51,10 @@ function manifestExtras() {
 }
 
 /** The shapes behind the SDK's types of the wire, from the schemas that check them. */
-function wireShapes() {
-  const names = declarations(SDK_MODULES)
-    .flat()
-    .filter(({ source }) => /z\.infer</.test(source))
-    .map(({ name }) => name);
-  const sections = [...new Set(names)].sort().flatMap((name) => {
+function wireShapes(names) {
+  const sections = [...names].sort().flatMap((name) => {
     const schema = contracts[`${name.charAt(0).toLowerCase()}${name.slice(1)}Schema`];
+    // What only the SDK reads has no shape of its own here.
     return schema ? [`### ${name}`, fence('text', shapeOf(schema))] : [];
   });
   return ['## Shapes of the wire', ...sections, ''].join('\n\n');

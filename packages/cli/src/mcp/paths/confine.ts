@@ -174,6 +174,5 @@ async function entryAt(place: string): Promise<Stats | undefined> {
 }
 
 function hasControl(text: string): boolean {
-   
   return /[\u0000-\u001f\u007f]/.test(text);
 }

@@ -61,8 +61,10 @@ function isText(given: string): boolean {
 
 async function checkText(text: string): Promise<Checked> {
   const { readManifest } = await import('@pegasus-workflows/project/manifest');
+  const { ProjectError } = await import('@pegasus-workflows/project');
   const { problems, specs } = readManifest(text, MANIFEST);
-  return { problems, workflows: specs.map(({ declared }) => declared) };
+  // In the order of lines, without repeats: as every other command tells them.
+  return { problems: new ProjectError(problems).details, workflows: specs.map(({ declared }) => declared) };
 }
 
 async function checkProject(given: string, { paths }: ToolCall): Promise<Checked> {
