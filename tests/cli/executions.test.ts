@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/wait.js';
+import { checkDocument } from './documents.js';
 import { Stage } from './outputs/stage.js';
 import { type Finished } from './cli.js';
 
@@ -26,6 +27,7 @@ async function json<T = Record<string, unknown>>(
 ): Promise<T> {
   const { code, stdout, stderr } = await run([...args, '--json'], options);
   expect(code, stderr + stdout).toBe(0);
+  checkDocument(args, stdout);
   return JSON.parse(stdout) as T;
 }
 
@@ -75,8 +77,8 @@ describe('a waiting run', () => {
       stdout: 'waiting\n',
     });
     expect(await json(['executions', 'query', 'demo', 'latest', 'phase'])).toEqual({ result: 'waiting' });
-    const wrong = await run(['executions', 'query', 'demo', waiting.id, 'fase']);
-    expect(wrong.code).toBe(4);
+    const wrong = await run(['executions', 'query', 'demo', waiting.id, 'phse']);
+    expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('Did you mean phase?');
   });
 
@@ -209,7 +211,7 @@ describe('a name means what was pushed from here', () => {
     const oldest = await json<Run>(['run', 'demo', '--env', 'here', '--wait']);
     const latest = await json<Run>(['run', 'demo', '--env', 'here', '--latest', '--wait']);
     expect(oldest.workflowId).not.toBe(latest.workflowId);
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('an entry that is not there: 4, and the nearest', async () => {
     for (const args of [['run', 'demo'], ['workflows', 'show', 'demo'], ['executions', 'list', 'demo']]) {
@@ -238,7 +240,7 @@ describe('a name means what was pushed from here', () => {
     const broken = await run(['workflows', 'show', 'demo']);
     expect(broken).toMatchObject({ code: 0, stderr: expect.stringContaining('deployments.toml:1:') });
     await writeFile(file, text);
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 });
 
 it('a dry run says that there is none yet, and what to do instead', async () => {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/wait.js';
+import { checkDocument } from './documents.js';
 import { Stage } from './outputs/stage.js';
 import { type Finished } from './cli.js';
 
@@ -26,6 +27,7 @@ function run(args: string[], cwd = 'demo'): Promise<Finished> {
 async function json<T>(args: string[], code = 0): Promise<T> {
   const finished = await run([...args, '--json']);
   expect(finished.code, finished.stderr + finished.stdout).toBe(code);
+  checkDocument(args, finished.stdout);
   return JSON.parse(finished.stdout) as T;
 }
 
@@ -64,7 +66,7 @@ describe('replay', () => {
       const { timeline } = await json<{ timeline: object[] }>(['executions', 'show', 'demo', 'latest']);
       expect(timeline).toContainEqual(expect.objectContaining({ kind: 'timer' }));
     });
-  }, 3 * MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('of the code as it is: every run fits, open ones first', async () => {
     const replayed = await json<Replayed>(['replay', 'demo']);
@@ -75,7 +77,7 @@ describe('replay', () => {
     const { code, stdout } = await run(['replay']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^RUN +VERSION +STATUS +VERDICT\n[^]*✓ 2 of 2 runs fit the code\n$/);
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('of an added step: 1, with both sides and the line', async () => {
     await withChange(WAIT, `  await composeGreeting('early');\n${WAIT}`, async () => {
@@ -102,14 +104,14 @@ describe('replay', () => {
         ],
       });
     });
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('of a change that only ended runs would meet: the open one fits', async () => {
     await withChange(GREET, `${GREET}  await composeGreeting('again');\n`, async () => {
       const { runs } = await json<Replayed>(['replay', 'demo'], 1);
       expect(runs.map(({ verdict }) => verdict)).toEqual(['ok', 'diverged']);
     });
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('from a file and from one run; the file needs no platform', async () => {
     const { runs } = await json<Replayed>(['replay', 'demo']);
@@ -122,7 +124,7 @@ describe('replay', () => {
       cwd: 'demo',
     });
     expect(offline.code).toBe(0);
-  }, MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it.each([
     ['{"events": [', 'broken.json:1:13 is not the history of a run: it ends in the middle', 2],
@@ -158,7 +160,7 @@ describe('push --replay', () => {
     });
     expect(await json(['workflows', 'list'])).toMatchObject([{ version: '1.0.0' }]);
     expect(await readFile(at('deployments.toml'), 'utf8')).toBe(ledger);
-  }, 2 * MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 
   it('publishes what fits', async () => {
     await withChange(GREET, `  if (patched('loud')) await composeGreeting('loud');\n${GREET}`, async () => {
@@ -166,5 +168,5 @@ describe('push --replay', () => {
       await writeFile(at('demo/workflow.ts'), guarded);
       expect(await json(['push', '--replay', '--env', 'here'])).toMatchObject([{ version: '1.1.0' }]);
     });
-  }, 2 * MINUTES); // prettier-ignore
+  }, 5 * MINUTES); // prettier-ignore
 });

@@ -27,7 +27,7 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
         file: z.string().optional(),
       })
       .optional(),
-    mcp: z.unknown().optional().describe('What became of .mcp.json.'),
+    mcp: z.object({ file: z.string(), status: z.string() }).optional().describe('What became of .mcp.json.'),
     mcpConfig: z.unknown().optional().describe('With --print-mcp-config: the stanza.'),
   }),
   configure: storedProfile,

@@ -16,7 +16,7 @@ const BUILT_IN = /^__/;
  * Makes sure that a run has a handler of this name now. A signal cannot be taken back and a run keeps one that it does
  * not know, so a misspelt one is refused. A run that cannot be asked is no reason to refuse: a note says so.
  *
- * @throws PegasusError NOT_FOUND with the nearest handler
+ * @throws PegasusError NOT_FOUND (signal) or QUERY_REJECTED, with the nearest handler
  */
 export async function checkHandler(
   context: Context,
@@ -39,7 +39,8 @@ export async function checkHandler(
     : names.length > 0
       ? `It has: ${names.join(', ')}.`
       : `It has none${kind === 'signal' ? ' at present' : ''}.`;
-  throw new PegasusError('NOT_FOUND', `${workflow.name} run ${execution.id} has no ${kind} "${name}".`, {
+  const code = kind === 'signal' ? 'NOT_FOUND' : 'QUERY_REJECTED';
+  throw new PegasusError(code, `${workflow.name} run ${execution.id} has no ${kind} "${name}".`, {
     hint: kind === 'signal' ? `${said} To send it all the same: --force` : said,
   });
 }

@@ -1,9 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import type { Project, ProjectWorkflow } from '../manifest/index.js';
 import { sourceReader } from '../code/source-reader.js';
-import { checkCode } from '../package/package-workflow.js';
 import { ProjectError } from '../problems/index.js';
 
 /** The code that histories are replayed against. */
@@ -26,6 +25,8 @@ export function localCode(project: Project, workflow: ProjectWorkflow): Replayed
       hint: 'Replay a workflow of another runtime with its own SDK.',
     });
   const build = async (interceptors: readonly string[]): Promise<string> => {
+    // Compilers, only loaded when something is built.
+    const { checkCode } = await import('../package/package-workflow.js');
     const root = realpathSync(project.dir);
     const code = await checkCode(workflow, sourceReader(root));
     if (code.problems.length > 0) throw new ProjectError(code.problems);

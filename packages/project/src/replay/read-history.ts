@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { parseJson } from './parse-json.js';
 import { historyFromJson, type History } from './temporal-json.js';
 

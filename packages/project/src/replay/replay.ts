@@ -1,4 +1,4 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import type { InjectedSinks, ReplayWorkerOptions, Worker } from '@temporalio/worker';
 import type { ProducedCommand } from './commands.js';
 import { authorFrame, explainDivergence, type Divergence, type Recording } from './divergence.js';

@@ -1,0 +1,25 @@
+import { expect } from 'vitest';
+import { JSON_OUTPUTS } from '../../packages/cli/dist/json/index.js';
+
+/**
+ * What a command printed with `--json` is one document of its published shape, with no field that the shape does not
+ * have: the command's own, or that of a failure.
+ *
+ * @param args the command line, the command's words first
+ */
+export function checkDocument(args: readonly string[], stdout: string): void {
+  const document: unknown = JSON.parse(stdout);
+  const name = isFailure(document) ? 'error' : commandOf(args);
+  const schema = JSON_OUTPUTS[name];
+  expect(schema, `the schema of "${name}"`).toBeDefined();
+  expect(schema!.parse(document), `the document of "${name}"`).toEqual(document);
+}
+
+function isFailure(document: unknown): boolean {
+  return typeof document === 'object' && document !== null && 'error' in document && 'code' in document;
+}
+
+function commandOf(args: readonly string[]): string {
+  const two = args.slice(0, 2).join(' ');
+  return two in JSON_OUTPUTS ? two : (args[0] ?? '');
+}
