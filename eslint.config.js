@@ -48,17 +48,17 @@ export default tseslint.config(
       '**/node_modules/**',
       'coverage/**',
       '**/fixtures/**',
-      '**/templates/**',
+      'packages/cli/templates/**',
       '.cache/**',
       '**/.pegasus/**',
     ],
   },
   ...tseslint.configs.recommended,
+  // Said for every file: examples/hello has a configuration of its own, so it cannot be guessed.
+  { languageOptions: { parserOptions: { tsconfigRootDir: import.meta.dirname } } },
   {
     files: ['**/*.ts'],
-    languageOptions: {
-      parserOptions: { project: ['./tsconfig.check.json'], tsconfigRootDir: import.meta.dirname },
-    },
+    languageOptions: { parserOptions: { project: ['./tsconfig.check.json'] } },
     plugins: { 'import-x': importX },
     settings: {
       'import-x/resolver-next': [createTypeScriptImportResolver({ project: ['./tsconfig.check.json'] })],

@@ -127,6 +127,7 @@ describe('init', () => {
       '.gitignore',
       'AGENTS.md',
       'README.md',
+      'eslint.config.js',
       'order-followup/activities.ts',
       'order-followup/workflow.mmd',
       'order-followup/workflow.ts',

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -78,6 +78,12 @@ describe.each([
         await cli.run(work, 'push', '--profile', 'local');
         const execution = JSON.parse(await cli.run(work, 'run', 'demo', '--wait', '--json')) as unknown;
         expect(execution).toMatchObject({ status: 'COMPLETED', triggerSource: 'USER', errorMessage: null });
+
+        const other = path.join(work, 'other');
+        await mkdir(other);
+        await cli.run(other, 'init', 'orders', '--template', 'event');
+        expect(await cli.run(other, 'test', 'orders', '--input', 'A-1')).toMatch(/COMPLETED/);
+        await cli.run(other, 'package');
       } finally {
         dev.kill('SIGINT');
         await ended;
@@ -86,4 +92,19 @@ describe.each([
     },
     5 * MINUTES,
   );
+
+  it('lint workflow code in an installation of its own', async () => {
+    const script = path.join(packed.dir, 'lint.mjs');
+    await writeFile(script, LINT);
+    const reported = JSON.parse(await succeed(node(), [script], { cwd: packed.dir })) as unknown;
+    expect(reported).toEqual(['pegasus-workflows/no-node-imports', 'pegasus-workflows/no-throw-plain-error']);
+  }, 60_000);
 });
+
+const LINT = `
+import { Linter } from 'eslint';
+import pegasusWorkflows from 'eslint-plugin-pegasus-workflows';
+const code = 'import fs from "fs"; export const f = () => { throw new Error(fs); };';
+const problems = new Linter().verify(code, [pegasusWorkflows.configs.recommended], 'demo/workflow.js');
+console.log(JSON.stringify(problems.map(({ ruleId }) => ruleId)));
+`;

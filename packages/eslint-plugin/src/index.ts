@@ -13,8 +13,6 @@ const { name, version } = JSON.parse(readFileSync(new URL('../package.json', imp
   version: string;
 };
 
-const meta: NonNullable<ESLint.Plugin['meta']> = { name, version, namespace: PREFIX };
-
 /** A judgement of style stays a warning; what breaks a run is an error. */
 const severities: Linter.RulesRecord = Object.fromEntries(
   Object.entries(rules).map(([rule, { meta: about }]) => [
@@ -22,6 +20,14 @@ const severities: Linter.RulesRecord = Object.fromEntries(
     about?.type === 'suggestion' ? 'warn' : 'error',
   ]),
 );
+
+interface Plugin extends ESLint.Plugin {
+  rules: typeof rules;
+  configs: {
+    /** All rules, for `workflow.ts` and everything below `workflows/`. */
+    recommended: Linter.Config;
+  };
+}
 
 /**
  * ESLint rules for workflow code. In `eslint.config.js`:
@@ -33,21 +39,21 @@ const severities: Linter.RulesRecord = Object.fromEntries(
  * export default defineConfig(pegasusWorkflows.configs.recommended);
  * ```
  */
-const plugin = {
-  meta,
+const plugin: Plugin = {
+  meta: { name, version, namespace: PREFIX },
   rules,
   configs: {
-    /** All rules, for `workflow.ts` and everything below `workflows/`. */
     recommended: {
       name: `${PREFIX}/recommended`,
       files: WORKFLOW_FILES,
       ignores: TEST_FILES,
-      plugins: {} as Record<string, ESLint.Plugin>,
+      // A preset holds the plugin that holds it.
+      get plugins() {
+        return { [PREFIX]: plugin };
+      },
       rules: severities,
     },
   },
 };
-// A preset holds the plugin that holds it.
-plugin.configs.recommended.plugins[PREFIX] = plugin;
 
 export default plugin;

@@ -1,6 +1,9 @@
+import type { Command } from 'commander';
+import type { InitOptions } from '../commands/init.js';
 import type { PackageOptions } from '../commands/package.js';
 import type { PushOptions } from '../commands/push.js';
 import type { TestOptions } from '../commands/test.js';
+import { TEMPLATE_NAMES, TEMPLATES } from '../scaffold/templates.js';
 import { directory, type Program } from './program.js';
 
 /** An author's project: made, tested, built, published. */
@@ -11,8 +14,11 @@ export function addProjectCommands(program: Program): void {
     .description('Make a new project in ./<name> (or --dir) that tests, packages and pushes as it is.')
     .argument('<name>', 'name of the workflow: lower-case letters, digits, "-" and "_"')
     .option('--dir <dir>', 'where to make it; must be empty or absent (default: ./<name>)')
+    .option('--template <name>', 'what it begins with, see below', TEMPLATE_NAMES[0])
+    .option('--install', 'run npm install in it; without this, no network is used')
+    .addHelpText('after', templatesHelp)
     .action(
-      program.running(async (context, name: string, options: { dir?: string }) =>
+      program.running(async (context, name: string, options: InitOptions) =>
         (await import('../commands/init.js')).init(context, name, options),
       ),
     );
@@ -56,4 +62,12 @@ export function addProjectCommands(program: Program): void {
         (await import('../commands/push.js')).push(context, options),
       ),
     );
+}
+
+/** The templates as `--help` shows them, in the form of its own lists. */
+function templatesHelp({ command }: { command: Command }): string {
+  const helper = command.createHelp();
+  const width = Math.max(...TEMPLATE_NAMES.map((name) => name.length));
+  const lines = TEMPLATE_NAMES.map((name) => helper.formatItem(name, width, TEMPLATES[name], helper));
+  return ['', 'Templates:', ...lines].join('\n');
 }

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { checkProjectName } from './project-name.js';
 import { templateFiles } from './template-files.js';
-import { templateNamed } from './templates.js';
+import { chooseTemplate } from './choose-template.js';
 import { writeProject } from './write-project.js';
 
-export { TEMPLATE_NAMES, TEMPLATES, type TemplateName } from './templates.js';
+export { TEMPLATE_NAMES } from './templates.js';
 
 export interface ScaffoldOptions {
   /** Name of the workflow, and of its folder in the project. */
@@ -31,7 +31,7 @@ export interface Scaffolded {
 export async function scaffold({ name, dir, template = 'hello', cwd }: ScaffoldOptions): Promise<Scaffolded> {
   checkProjectName(name);
   const target = path.resolve(cwd, dir ?? name);
-  const files = await templateFiles(templateNamed(template), name);
+  const files = await templateFiles(chooseTemplate(template), name);
   await writeProject(target, files, [cwd, process.cwd()]);
   return { dir: target, files: [...files.keys()] };
 }

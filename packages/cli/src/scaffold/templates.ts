@@ -1,6 +1,3 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
-import { nearest } from '../did-you-mean.js';
-
 /** What `init` can make, in the order in which a newcomer should meet them. Each is a folder of `templates/`. */
 export const TEMPLATES = {
   hello: 'waits and greets; a signal cuts the wait short',
@@ -12,17 +9,3 @@ export const TEMPLATES = {
 
 export type TemplateName = keyof typeof TEMPLATES;
 export const TEMPLATE_NAMES = Object.keys(TEMPLATES) as TemplateName[];
-
-/**
- * The template of that name.
- *
- * @throws PegasusError VALIDATION_ERROR, with the nearest name or all of them
- */
-export function templateNamed(name: string): TemplateName {
-  const found = TEMPLATE_NAMES.find((known) => known === name);
-  if (found) return found;
-  const meant = nearest(name, TEMPLATE_NAMES);
-  throw new PegasusError('VALIDATION_ERROR', `There is no template "${name}".`, {
-    hint: meant ? `Did you mean ${meant}?` : `The templates are: ${TEMPLATE_NAMES.join(', ')}.`,
-  });
-}

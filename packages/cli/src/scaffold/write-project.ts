@@ -14,7 +14,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { failpoint } from '@pegasus-workflows/kit';
+import { failpoint } from '@pegasus-workflows/kit/failpoints';
 
 /** What makes a folder a project. */
 const MANIFEST = 'pegasus-workflows.toml';

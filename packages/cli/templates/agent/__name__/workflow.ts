@@ -61,6 +61,7 @@ const reading = proxyActivities<typeof activities>({
 });
 const changing = proxyActivities<typeof activities>({
   startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '1 minute',
   retry: { maximumAttempts: 2, nonRetryableErrorTypes: ['OutsideWorkspace'] },
 });
 

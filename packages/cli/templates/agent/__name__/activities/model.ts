@@ -1,8 +1,7 @@
-import { ApplicationFailure, cancellationSignal, heartbeat } from 'pegasus-workflows-sdk/activity';
+import { ApplicationFailure, cancellationSignal } from 'pegasus-workflows-sdk/activity';
 import type { Message, Turn } from '../messages.js';
 import { TOOLS } from '../tools.js';
-
-const HEARTBEAT_MS = 10_000;
+import { heartbeating } from './heartbeating.js';
 
 /**
  * One turn of the model, over any OpenAI-compatible API. Settings, all from the environment: `MODEL_URL` (such as
@@ -14,9 +13,8 @@ const HEARTBEAT_MS = 10_000;
 export async function askModel(messages: Message[], idempotencyKey: string): Promise<Turn> {
   const url = setting('MODEL_URL').replace(/\/+$/, '');
   const apiKey = process.env['MODEL_API_KEY'];
-  // Models may take minutes; without a heartbeat a dead worker would be noticed only after the time-out.
-  const beating = setInterval(() => heartbeat(), HEARTBEAT_MS);
-  try {
+  const model = setting('MODEL_NAME');
+  return heartbeating(async () => {
     const response = await fetch(`${url}/chat/completions`, {
       method: 'POST',
       headers: {
@@ -24,14 +22,12 @@ export async function askModel(messages: Message[], idempotencyKey: string): Pro
         'idempotency-key': idempotencyKey,
         ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       },
-      body: JSON.stringify({ model: setting('MODEL_NAME'), messages, tools: TOOLS.map(describe) }),
+      body: JSON.stringify({ model, messages, tools: TOOLS.map(describe) }),
       signal: cancellationSignal(),
     });
     if (!response.ok) throw await refusal(response);
     return readTurn(await response.json());
-  } finally {
-    clearInterval(beating);
-  }
+  });
 }
 
 const describe = ({ name, description, parameters }: (typeof TOOLS)[number]) => ({

@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ApplicationFailure, cancellationSignal } from 'pegasus-workflows-sdk/activity';
+import { heartbeating } from './heartbeating.js';
 
 /** A result becomes part of every later turn, and of the history: more than this is cut off. */
 const MOST_CHARACTERS = 20_000;
@@ -35,34 +36,39 @@ export async function writeTextFile({
   return `${file} written, ${content.length} characters`;
 }
 
-/** Runs a command at most once per key: when Temporal asks again, because the answer was lost, it is told what came. */
+/** Runs a command at most once per key, and tells how it ended; a command that fails is a result like another. */
 export async function runCommand({ command }: { command: string }, idempotencyKey: string): Promise<string> {
-  return once(idempotencyKey, async () => {
-    const cwd = await workspace();
-    const options = { cwd, timeout: COMMAND_MS, signal: cancellationSignal() };
-    const { code, output } = await promisify(execFile)('sh', ['-c', `${command} 2>&1`], options).then(
-      ({ stdout }) => ({ code: 0, output: stdout }),
-      // A command that fails is a result like another: the model is told.
-      (error: { code?: number; stdout?: string; message: string }) => ({
-        code: error.code ?? 1,
-        output: error.stdout || error.message,
-      }),
-    );
-    return clipped(`exit code ${code}\n${output}`);
-  });
+  return once(idempotencyKey, () => heartbeating(() => shell(command)));
 }
 
+async function shell(command: string): Promise<string> {
+  const options = { cwd: await workspace(), timeout: COMMAND_MS, signal: cancellationSignal() };
+  const { code, stdout, stderr } = await promisify(execFile)('sh', ['-c', command], options).then(
+    (output) => ({ code: 0, ...output }),
+    (error: ExecFileException) => {
+      cancellationSignal().throwIfAborted();
+      return error;
+    },
+  );
+  return clipped(`exit code ${code ?? 'none, it was stopped'}\n${stdout ?? ''}${stderr ?? ''}`);
+}
+
+/**
+ * Temporal asks again when a worker died, and cannot know how far it came. Neither can we; but a command that was begun
+ * is not begun again, and the model is told what is known.
+ */
 async function once(idempotencyKey: string, work: () => Promise<string>): Promise<string> {
   const journal = path.join(await workspace(), '.agent');
   const file = path.join(journal, `${createHash('sha256').update(idempotencyKey).digest('hex')}.txt`);
   await mkdir(journal, { recursive: true });
   try {
-    return await readFile(file, 'utf8');
+    await writeFile(file, 'It was begun, and nobody knows how it ended.', { flag: 'wx' });
   } catch {
-    const result = await work();
-    await writeFile(file, result);
-    return result;
+    return readFile(file, 'utf8');
   }
+  const result = await work();
+  await writeFile(file, result);
+  return result;
 }
 
 /** The one folder that the tools may touch: `AGENT_WORKSPACE`, else `workspace` where the worker runs. */
