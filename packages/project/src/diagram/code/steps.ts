@@ -18,6 +18,8 @@ export interface CodeStep {
 export interface CodeSteps {
   /** By file and line. */
   steps: CodeStep[];
+  /** Steps of the children whose code is here too: a diagram may show them, and need not. */
+  ofChildren: CodeStep[];
   /** Other names that a node may bear: updates, queries, functions of the workflow. */
   names: Set<string>;
   /** `file:line` of steps whose names only running the code would tell. */
@@ -44,7 +46,7 @@ export function findSteps(entries: readonly EntryFunction[], read: ReadSource): 
 }
 
 function unreadable(why: string): CodeSteps {
-  return { steps: [], names: new Set(), computed: [], unreadable: why };
+  return { steps: [], ofChildren: [], names: new Set(), computed: [], unreadable: why };
 }
 
 class Scan {
@@ -53,6 +55,7 @@ class Scan {
   private readonly computed = new Set<string>();
   private readonly reached = new Set<ts.Node>();
   private readonly queue: ts.Node[] = [];
+  private readonly children = new Set<ts.Declaration>();
 
   constructor(private readonly values: Values) {}
 
@@ -62,15 +65,22 @@ class Scan {
       const declaration = this.values.exported(file, exportName);
       if (declaration) this.reach(declaration);
     }
+    this.drainTwice();
+    const steps = [...this.found.values()];
+    const computed = [...this.computed].sort();
+    for (const child of this.children) this.reach(child);
+    this.drainTwice();
+    const required = new Set(steps.map(keyOf));
+    const ofChildren = [...this.found.values()].filter((step) => !required.has(keyOf(step)));
+    for (const { name } of [...steps, ...ofChildren]) this.names.delete(name);
+    return { steps: steps.sort(byPlace), ofChildren: ofChildren.sort(byPlace), names: this.names, computed };
+  }
+
+  /** Once more with all that was passed for parameters known: a function may be seen before its last caller. */
+  private drainTwice(): void {
     this.drain();
-    // Once more with all that was passed for parameters known: a function may be seen before its last caller.
     this.queue.push(...this.reached);
     this.drain();
-    const steps = [...this.found.values()].sort((a, b) =>
-      a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1,
-    );
-    for (const { name } of steps) this.names.delete(name);
-    return { steps, names: this.names, computed: [...this.computed].sort() };
   }
 
   private drain(): void {
@@ -100,7 +110,10 @@ class Scan {
     if (ts.isNewExpression(node)) this.construct(node);
     if (ts.isIdentifier(node)) this.identifier(node);
     else if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node)) this.access(node);
-    ts.forEachChild(node, (child) => this.visit(child));
+    ts.forEachChild(node, (child) => {
+      // Declared here and reached when something refers to it.
+      if (!ts.isFunctionDeclaration(child) && !ts.isClassDeclaration(child)) this.visit(child);
+    });
   }
 
   /** @returns whether its parts were visited */
@@ -115,6 +128,8 @@ class Scan {
     if (name === 'setHandler' && first) this.handler(this.values.of(first), node);
     if (name !== 'executeChild' && name !== 'startChild') return false;
     this.add('child', first && childName(first, this.values), node);
+    const child = first && this.values.of(first);
+    if (child?.kind === 'function') this.children.add(child.node);
     // The child's own steps are the child's; only its options are code of this workflow.
     for (const argument of node.arguments.slice(1)) this.visit(argument);
     return true;
@@ -159,10 +174,18 @@ class Scan {
       this.computed.add(`${file}:${line}`);
       return;
     }
-    const key = `${kind} ${name}`;
+    const key = keyOf({ kind, name });
     const known = this.found.get(key);
     if (!known || (known.file === file && line < known.line)) this.found.set(key, { kind, name, file, line });
   }
+}
+
+function keyOf({ kind, name }: Pick<CodeStep, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
+}
+
+function byPlace(a: CodeStep, b: CodeStep): number {
+  return a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1;
 }
 
 /** The workflow type that a child is started by: a string, or the name of its function. */

@@ -99,7 +99,7 @@ export class Values {
   }
 
   ofDeclaration(declaration: ts.Declaration): Value {
-    if (isTemporal(declaration)) return temporal(declaration);
+    if (isTemporal(declaration) && !ts.isSourceFile(declaration)) return temporal(declaration);
     if (ts.isVariableDeclaration(declaration))
       return declaration.initializer ? named(this.of(declaration.initializer), declaration.name) : UNKNOWN;
     if (ts.isBindingElement(declaration)) return this.bound(declaration);
@@ -282,7 +282,6 @@ export class Values {
 }
 
 function temporal(declaration: ts.Declaration): Value {
-  if (ts.isSourceFile(declaration)) return UNKNOWN;
   const name = ts.getNameOfDeclaration(declaration);
   return name && ts.isIdentifier(name) && isTemporalName(name.text)
     ? { kind: 'temporal', name: name.text }

@@ -23,7 +23,7 @@ type Findings = Pick<DiagramCheck, 'missing' | 'unknown'>;
 /** @param diagram its text, for the lines of what is found */
 export function compareSteps(marks: readonly Mark[], code: CodeSteps, diagram: string): Findings {
   const readings = marks.map(read);
-  const steps = new StepIndex(code.steps);
+  const steps = new StepIndex([...code.steps, ...code.ofChildren]);
   const shown = new Set<CodeStep>();
   const unknown: Findings['unknown'] = [];
   const lines = diagram.split('\n');

@@ -63,6 +63,7 @@ export class Expressions {
     if (ts.isBinaryExpression(node) && SHORT_CIRCUITS.has(node.operatorToken.kind))
       return this.shortCircuit(node);
     if (ts.isClassLike(node)) return [];
+    if (ts.isNewExpression(node)) this.construct(node);
     const flow: Flow = [];
     ts.forEachChild(node, (child) => void flow.push(...this.of(child)));
     return flow;
@@ -118,6 +119,14 @@ export class Expressions {
     if (when !== 'missing') return this.decide(node.left, arms, node);
     const question = `${capital(phrase(node.left, this.values))} is there?`;
     return [...this.of(node.left), { kind: 'branch', question, arms, at: node }];
+  }
+
+  /** What a class is made with is known in its methods. */
+  private construct({ expression, arguments: args }: ts.NewExpression): void {
+    const value = this.values.of(expression);
+    const constructor =
+      value.kind === 'class' ? value.node.members.find(ts.isConstructorDeclaration) : undefined;
+    if (constructor) this.values.pass(constructor, args ?? []);
   }
 
   /** A name: of a promise made earlier, whose steps are shown here, once. */
@@ -236,8 +245,8 @@ export class Expressions {
     const body = this.handed(first, node);
     if (!hasSteps(body)) return [...this.of(receiver), ...this.inputs(node)];
     const callback = this.valueOf(first);
-    const each = callback.kind === 'function' ? childLabel(callback.node.parameters[0]) : 'one';
-    const question = cut(`For each ${each} of ${phrase(receiver, this.values)}`);
+    const each = callback.kind === 'function' ? `${childLabel(callback.node.parameters[0])} of ` : 'of ';
+    const question = cut(`For each ${each}${phrase(receiver, this.values)}`);
     const loop: Step = {
       kind: 'loop',
       question,

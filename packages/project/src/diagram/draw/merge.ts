@@ -1,4 +1,4 @@
-import { type Graph, type GraphNode, type Group, reachable } from './graph.js';
+import { type Edge, type Graph, type GraphNode, type Group, reachable } from './graph.js';
 
 /**
  * Joins nodes that are alike and lead to the same: a helper that is called from three places and goes on alike is drawn
@@ -24,6 +24,9 @@ export function mergeAlike({ start, nodes }: Graph): Graph {
   const frame = (group: Group): Group => groups.get(frames.get(group)!)!;
   for (const node of nodes) {
     for (const edge of node.edges) edge.to = one(edge.to);
+    node.edges = node.edges.filter(
+      (edge, index) => node.edges.findIndex((other) => same(edge, other)) === index,
+    );
     if (node.group) node.group = frame(node.group);
   }
   for (const group of groups.values()) {
@@ -31,6 +34,10 @@ export function mergeAlike({ start, nodes }: Graph): Graph {
     if (group.parent) group.parent = frame(group.parent);
   }
   return { start, nodes: reachable(start) };
+}
+
+function same(a: Edge, b: Edge): boolean {
+  return a.to === b.to && a.label === b.label && a.dotted === b.dotted;
 }
 
 /** @param frames filled with a key for each group: groups of one key are one */

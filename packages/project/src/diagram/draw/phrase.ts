@@ -45,6 +45,23 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** First words that ask for "the" before a single thing. Of any other word nobody knows whether it is a verb. */
+const VERBS = new Set(
+  `accept activate add adjust allocate announce apply approve archive ask assign attach authorize book build calculate
+  call cancel capture change charge check claim clean clear close collect compare compile complete compose compute
+  confirm connect convert copy count create credit debit decline decrease delete deliver deploy describe destroy detect
+  disable discard dispatch download email enable enrich enter evaluate execute expire export extract fetch file fill find
+  finish flag forward fulfil fulfill generate get give grant greet handle hold identify import increase inform insert
+  inspect install invite issue launch list load lock log look lookup mail make mark match measure merge migrate move notify
+  open order pack parse pause pay perform pick place plan poll post prepare print process produce provision publish pull
+  purchase push put query queue quote read receive record refresh refund register reject release reload remind remove
+  rename renew render reopen repair replace reply report request reserve reset resolve restart restore retrieve retry
+  return review revoke run save scan schedule score search select send set settle ship sign split start stop store submit
+  subscribe summarize suspend sync take tell terminate test thank total track train transcribe transfer transform
+  translate trigger try unlock unpack unsubscribe update upload use validate verify void wait warn watch write`.split(
+    /\s+/,
+  ),
+);
 /** Second words that "the" does not go before. */
 const NO_ARTICLE = new Set(
   'all each every any the a an for to by with as if up down in on off out new now again at from of it via until when'.split(
@@ -57,9 +74,8 @@ export function sentenceOf(name: string): string {
   const words = wordsOf(name);
   const [first, second] = words;
   if (first === undefined) return name;
-  const isDone = words.at(-1)!.endsWith('ed');
-  if (second !== undefined && words.length <= 3 && !NO_ARTICLE.has(second) && !isDone && !/\d/.test(name))
-    words.splice(1, 0, 'the');
+  const plain = words.length <= 3 && VERBS.has(first) && !/\d/.test(name);
+  if (plain && second !== undefined && !NO_ARTICLE.has(second)) words.splice(1, 0, 'the');
   return capital(words.join(' '));
 }
 
@@ -177,6 +193,8 @@ class Phraser {
   private call(node: ts.CallExpression | ts.NewExpression, inner: (node: ts.Expression) => string): string {
     const value = this.values.of(node.expression);
     const args = node.arguments ?? [];
+    if (value.kind === 'activity' && value.name !== undefined) return plainWords(value.name);
+    if (/^Promise\.(?:race|any)$/.test(node.expression.getText())) return 'what came first';
     if (value.kind === 'temporal' && value.name === 'patched')
       return `on the new path ${args[0] ? inner(args[0]) : ''}`;
     if (value.kind === 'temporal' && value.name === 'isCancellation') return 'was it cancelled';
