@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { clip, displayWidth } from './display-width.js';
 
 /** A terminal as a region needs it. */
@@ -30,8 +31,7 @@ export class Region {
   update(committed: readonly string[], live: readonly string[]): void {
     const columns = this.screen.columns ?? 80;
     const shown = this.#fitting(live).map((line) => clip(line, columns));
-    const same = committed.length === 0 && shown.join('\n') === this.#drawn.join('\n');
-    if (same) return;
+    if (committed.length === 0 && isDeepStrictEqual(shown, this.#drawn)) return;
     const lines = [...committed, ...shown].map((line) => `${line}\n`).join('');
     this.screen.write(this.#erase(columns) + lines);
     this.#drawn = shown;

@@ -142,4 +142,42 @@ describe('an edit of any ledger (1)', () => {
       { numRuns: 1000 },
     );
   });
+
+  test('recording in any ledger: the deployment is there, every other one and every comment as it was', async () => {
+    const { dir, read } = await ledger();
+    const name = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
+    const deployment = fc.record({
+      env: fc.oneof(fc.constantFrom('local', 'prod', 'api.example.com:8443'), name),
+      workflow: name,
+      version: fc.constantFrom('1.0.0', '2.1.0-rc.1'),
+      multi: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(source, fc.array(deployment, { minLength: 1, maxLength: 3 }), async (text, given) => {
+        await writeFile(path.join(dir, 'deployments.toml'), text);
+        for (const one of given) {
+          const recorded: Deployment = { ...DEPLOYMENT, ...one };
+          const before = await readLedger(dir).catch(() => undefined);
+          const written = await read();
+          const failed = await recordDeployment(dir, recorded).catch((error: unknown) => error);
+          const after = await read();
+          if (failed !== undefined) {
+            // Refused: no TOML, or something else is where the deployment belongs.
+            expect(after).toBe(written);
+            continue;
+          }
+          const place = recorded.multi ? recorded.workflow : null;
+          const others = (entries: Awaited<ReturnType<typeof readLedger>>) =>
+            entries.filter((entry) => entry.env !== recorded.env || entry.workflow !== place);
+          const entries = await readLedger(dir);
+          expect(entries).toContainEqual(
+            expect.objectContaining({ env: recorded.env, workflow: place, version: recorded.version }),
+          );
+          expect(others(entries)).toEqual(others(before!));
+          expect(after.match(/# (note|c|list|"quoted)/g)).toEqual(written.match(/# (note|c|list|"quoted)/g));
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
 });

@@ -29,8 +29,8 @@ export function parseJson(text: string): ParsedJson {
 
 const BLANK = /[ \t\r\n]*/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-/** Character by character rather than as one group: a string of many megabytes would exhaust the engine's stack. */
-const STRING_PART = /[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+/** Piece by piece rather than as one group: a string of many megabytes would exhaust the engine's stack. */
+const STRING_PART = /[^"\\\u0000-\u001f]{1,50000}|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 type Awaited = 'value' | 'value or ]' | 'key or }' | 'key' | ':' | ', or }' | ', or ]' | 'end';
 
