@@ -92,6 +92,24 @@ it(
   3 * MINUTES,
 );
 
+it(
+  'warns of a diagram that differs from the code',
+  async () => {
+    const drawn = await session.project('drawn');
+    await writeFile(path.join(drawn, 'drawn/workflow.mmd'), 'flowchart TD\n  start --> sendInvoice\n');
+    const { isError, texts, structured } = await session.call('package_project', { project_dir: drawn });
+    expect(isError, JSON.stringify(texts)).toBe(false);
+    const [list, warning] = texts;
+    expect(list).toMatchObject([{ name: 'drawn' }]);
+    expect(warning).toMatchObject({
+      warning: expect.stringContaining('diagram of drawn differs from the code'),
+      problems: expect.arrayContaining([expect.stringContaining('composeGreeting')]),
+    });
+    expect(structured).toEqual({ result: list, warnings: [warning] });
+  },
+  3 * MINUTES,
+);
+
 it('lists every problem of a manifest, and builds nothing', async () => {
   await session.write({ 'wrong/pegasus-workflows.toml': '[[workflow]]\nname = "wrong"\n' });
   const failure = failureOf(await session.call('package_project', { project_dir: 'wrong' }));

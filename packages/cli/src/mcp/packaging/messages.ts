@@ -21,6 +21,8 @@ export const packagingMessageSchema = z.discriminatedUnion('type', [
         version: z.string(),
         zip: z.object({ file: z.string(), sizeBytes: z.number().int() }).optional(),
         failure: failureSchema.optional(),
+        /** How its diagram differs from its code, a line each. */
+        differences: z.array(z.string()),
       }),
     ),
   }),

@@ -1,4 +1,7 @@
 import { packageWorkflow, type PackageStep } from '@pegasus-workflows/project/package';
+import { diagramProblems } from '@pegasus-workflows/project/diagram';
+import { formatProblem, type ProjectWorkflow } from '@pegasus-workflows/project';
+import type { DiagramCheck } from '@pegasus-workflows/contracts';
 import { describeError } from '../../output/report-error.js';
 import { forEachWorkflow } from '../../packaging/build.js';
 import { confineImports } from './imports.js';
@@ -48,9 +51,16 @@ async function eachWorkflow(
       },
     });
   });
-  return outcomes.map(({ workflow: { name, version }, ...outcome }) => {
-    if ('failure' in outcome) return { name, version, failure: outcome.failure };
-    const { zipPath, sizeBytes } = outcome.value;
-    return { name, version, zip: { file: zipPath, sizeBytes } };
+  return outcomes.map(({ workflow, ...outcome }) => {
+    const { name, version } = workflow;
+    if ('failure' in outcome) return { name, version, failure: outcome.failure, differences: [] };
+    const { zipPath, sizeBytes, diagramCheck } = outcome.value;
+    const differences = differencesOf(workflow, diagramCheck);
+    return { name, version, zip: { file: zipPath, sizeBytes }, differences };
   });
+}
+
+function differencesOf({ sourceDir }: ProjectWorkflow, check: DiagramCheck): string[] {
+  if (check.verdict !== 'DIFFERS') return [];
+  return diagramProblems(check, `${sourceDir}/workflow.mmd`).map(formatProblem);
 }

@@ -41,6 +41,13 @@ export interface Packaged {
   sizeBytes: number;
 }
 
+export interface PackagingResult {
+  packaged: Packaged[];
+  failures: ReportedError[];
+  /** Diagrams that differ from their code, which publishing allows; a sentence, and a line for each difference. */
+  warnings: { warning: string; problems: string[] }[];
+}
+
 export interface PackagingOptions {
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -51,10 +58,7 @@ export interface PackagingOptions {
  * @param folder of the project, absolute and real
  * @throws PegasusError when the project itself cannot be packaged, or the signal's reason when it was cancelled
  */
-export async function packageInChild(
-  folder: string,
-  options: PackagingOptions,
-): Promise<{ packaged: Packaged[]; failures: ReportedError[] }> {
+export async function packageInChild(folder: string, options: PackagingOptions): Promise<PackagingResult> {
   return turns.take(options.signal, async () => {
     const dist = await below(folder, 'dist');
     const home = dist ?? path.join(folder, 'dist');
@@ -72,13 +76,16 @@ export async function packageInChild(
   });
 }
 
-async function moveIntoPlace(
-  outcomes: readonly PackagingOutcome[],
-  home: string,
-): Promise<{ packaged: Packaged[]; failures: ReportedError[] }> {
+async function moveIntoPlace(outcomes: readonly PackagingOutcome[], home: string): Promise<PackagingResult> {
   const packaged: Packaged[] = [];
   const failures: ReportedError[] = [];
-  for (const { name, version, zip, failure } of outcomes) {
+  const warnings: PackagingResult['warnings'] = [];
+  for (const { name, version, zip, failure, differences } of outcomes) {
+    if (differences.length > 0)
+      warnings.push({
+        warning: `The diagram of ${name} differs from the code; people approve runs by it.`,
+        problems: differences,
+      });
     if (zip) {
       const zipPath = path.join(home, path.basename(zip.file));
       await rename(zip.file, zipPath);
@@ -87,7 +94,7 @@ async function moveIntoPlace(
       failures.push({ ...told(failure), error: `${name}@${version}: ${failure.error}` });
     }
   }
-  return { packaged, failures };
+  return { packaged, failures, warnings };
 }
 
 async function runChild(

@@ -27,18 +27,27 @@ export const packageProject = defineTool({
         size_bytes: z.number().int(),
       }),
     ),
+    warnings: z
+      .array(z.object({ warning: z.string(), problems: z.array(z.string()) }))
+      .optional()
+      .describe('Diagrams that differ from their code. Publishing allows that; mend them all the same.'),
   }),
   async run({ project_dir: projectDir }, { paths, signal, progress, context }) {
     const folder = await paths.folder('project_dir', projectDir);
     await confineProject(folder);
     const { packageInChild } = await import('../packaging/run.js');
-    const { packaged, failures } = await packageInChild(folder, { env: context.env, signal, progress });
+    const { packaged, failures, warnings } = await packageInChild(folder, {
+      env: context.env,
+      signal,
+      progress,
+    });
     const result = packaged.map(({ name, version, zipPath, sizeBytes }) => ({
       name,
       version,
       zip_path: zipPath,
       size_bytes: sizeBytes,
     }));
-    return { structured: { result }, text: result, failures };
+    const structured = warnings.length > 0 ? { result, warnings } : { result };
+    return { structured, text: result, notes: warnings, failures };
   },
 });

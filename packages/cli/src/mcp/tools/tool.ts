@@ -25,6 +25,8 @@ export interface Answer<T> {
   structured: T;
   /** The JSON document of the text content, where it is another than `structured`: the list itself, for one. */
   text?: unknown;
+  /** What to know beside the result, each a JSON document of its own after it. */
+  notes?: readonly object[];
   /** Failures beside what succeeded: the result is marked as an error and they are told after it. */
   failures?: readonly ReportedError[];
 }
@@ -80,7 +82,7 @@ function success<O extends z.ZodObject>(output: O, answer: Answer<z.input<O>>): 
   const structuredContent = output.parse(answer.structured);
   const failures = answer.failures ?? [];
   const result: CallToolResult = {
-    content: [answer.text ?? structuredContent, ...failures].map(textContent),
+    content: [answer.text ?? structuredContent, ...(answer.notes ?? []), ...failures].map(textContent),
     structuredContent: masked(structuredContent),
   };
   return failures.length > 0 ? { ...result, isError: true } : result;
