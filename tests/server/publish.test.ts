@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LIMITS, type Manifest } from '@pegasus-workflows/contracts';
+import { LIMITS, type DiagramCheck, type Manifest } from '@pegasus-workflows/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { KEEP_MS, signUploadUrl, sweep } from '../../packages/server/src/index.js';
 import { artifact, plus, withEntry } from './artifacts.js';
@@ -360,6 +360,31 @@ forEachDialect('publish', (open) => {
     // Later than anybody finalizes.
     server.turnClock(3 * 3600_000);
     expect(await server.finalize(key, workflowId, made.manifest)).toEqual(unknown);
+  });
+
+  it('5: says itself whether the diagram shows the code, whatever the client claims, and a fork says the same', async () => {
+    const claimed: DiagramCheck = { verdict: 'UNCHECKED', missing: [], unknown: [], note: 'trust me' };
+    const code = withEntry(
+      'demo/workflow.ts',
+      [
+        "import { proxyActivities } from '@temporalio/workflow';",
+        "const { charge } = proxyActivities<{ charge(): Promise<void> }>({ startToCloseTimeout: '1 minute' });",
+        'export async function demoWorkflow(): Promise<void> {',
+        '  await charge();',
+        '}',
+      ].join('\n'),
+    );
+    const made = artifact('judged', '1.0.0', code);
+    const claim = { ...made, manifest: { ...made.manifest, diagramCheck: claimed } };
+    const published = await server.publish(server.tenants.platform.key, claim);
+    const verdict = {
+      verdict: 'DIFFERS',
+      missing: [{ kind: 'activity', name: 'charge', file: 'demo/workflow.ts', line: 4 }],
+    };
+    expect(published.body.data.manifest.diagramCheck).toMatchObject(verdict);
+    const { id } = published.body.data;
+    const forked = await server.call('POST', `/api/v1/workflows/${id}/fork`, { key });
+    expect(forked.body.data.manifest).toEqual(published.body.data.manifest);
   });
 
   it('shows GLOBAL workflows to all, and forks them without copying a byte', async () => {

@@ -10,6 +10,7 @@ import { createLogger } from '@pegasus-workflows/kit';
 import { Registry } from 'prom-client';
 import { describe, expect, inject } from 'vitest';
 import {
+  ArtifactVerifier,
   connectTemporal,
   createApp,
   createExecutionEngine,
@@ -84,6 +85,7 @@ export async function testServer(dialect: TestDialect) {
     db,
     findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
+    verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
     logger,
     metrics: new Registry(),
@@ -186,6 +188,7 @@ export async function testServer(dialect: TestDialect) {
         await new Promise((done) => listening.close(done));
       }
       await engine.close();
+      await services.verifier.close();
       await services.temporal.close();
       await services.db.close();
       await dialect.drop();

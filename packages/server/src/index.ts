@@ -3,6 +3,7 @@ export { keyFinder } from './access/key-cache.js';
 export { createKey, revokeKey, type NewKey } from './access/keys.js';
 export { createApp } from './app.js';
 export { createExecutionEngine, type ExecutionEngine } from './executions/engine.js';
+export { ArtifactVerifier } from './infra/artifact-verifier.js';
 export { openLocalArtifacts, type ArtifactStore } from './infra/artifacts.js';
 export { type AppEnv, type Principal, type Services } from './infra/context.js';
 export { openDatabase, type Database, type DatabaseSettings, type Tx } from './infra/database.js';

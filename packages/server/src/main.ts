@@ -6,6 +6,7 @@ import { bootstrap } from './access/bootstrap.js';
 import { keyFinder } from './access/key-cache.js';
 import { createApp } from './app.js';
 import { createExecutionEngine } from './executions/engine.js';
+import { ArtifactVerifier } from './infra/artifact-verifier.js';
 import { openLocalArtifacts } from './infra/artifacts.js';
 import { type Services } from './infra/context.js';
 import { openDatabase } from './infra/database.js';
@@ -32,6 +33,7 @@ runMain(logger, async () => {
   const url = `http://${settings.host}:${settings.port}`;
   logger.info({ url, publicUrl: settings.publicUrl, database: services.db.dialect }, 'listening');
   process.send?.({ type: 'ready', url });
+  services.verifier.warmUp();
 
   const shutdown = onShutdown(logger, async () => {
     // New connections are refused first; long polls are answered by `engine.close`, so that the old ones can end.
@@ -40,6 +42,7 @@ runMain(logger, async () => {
     await engine.close();
     server.closeIdleConnections();
     await closed;
+    await services.verifier.close();
     await services.temporal.close();
     await services.db.close();
   });
@@ -56,6 +59,7 @@ async function openServices(settings: ServerSettings): Promise<Services> {
     metrics,
     clock: () => new Date(),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
+    verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
     db,
     findKey: await keyFinder(db),

@@ -1,6 +1,7 @@
 import { type Action, type Role } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type Registry } from 'prom-client';
+import { type ArtifactVerifier } from './artifact-verifier.js';
 import { type ArtifactStore } from './artifacts.js';
 import { type Database } from './database.js';
 import { type ServerSettings } from './settings.js';
@@ -36,6 +37,7 @@ export interface Services {
   /** The rows of API keys, remembered where that is safe; see `access/key-cache.ts`. */
   findKey: FindKey;
   artifacts: ArtifactStore;
+  verifier: ArtifactVerifier;
   temporal: TemporalPort;
   logger: Logger;
   /** Where every part registers the numbers that `/metrics` shows. */

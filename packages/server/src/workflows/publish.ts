@@ -7,7 +7,7 @@ import {
   type UploadUrl,
   type UploadUrlRequest,
 } from '@pegasus-workflows/contracts';
-import { verifyArtifact, type VerifiedArtifact } from '@pegasus-workflows/project/verify';
+import { type VerifiedArtifact } from '@pegasus-workflows/project/verify';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { StagedSizeError, type StagedArtifact } from '../infra/artifacts.js';
 import { type Principal, type Services } from '../infra/context.js';
@@ -39,6 +39,7 @@ import {
  * 3. A failed finalize leaves no row, no stored artifact and no staged bytes. A crash leaves at most bytes nobody
  *    refers to; the sweeper removes those.
  * 4. What was verified is what is stored: both look at one checkout, which a second upload cannot change.
+ * 5. `manifest.diagramCheck` is what this server found in the artifact, whatever the client claims.
  */
 
 export interface PublishHooks {
@@ -101,7 +102,8 @@ export async function finalizeUpload(
   log: Logger,
 ): Promise<WorkflowRow> {
   const reservation = await requireReservation(services, principal, request.workflowId);
-  refuseOtherManifest(reservation, request.manifest);
+  const { diagramCheck: _claimed, ...manifest } = request.manifest;
+  refuseOtherManifest(reservation, manifest);
   const staged = await services.artifacts.checkout(reservation.workflowId);
   if (!staged) {
     throw new PegasusError('ARTIFACT_INVALID', 'Nothing has been uploaded for this workflow.', {
@@ -109,11 +111,10 @@ export async function finalizeUpload(
     });
   }
   try {
-    const verified = await verifyArtifact(staged.path, {
-      manifest: request.manifest,
-      sizeBytes: reservation.sizeBytes,
-    });
-    const row = await storeAndInsert(services, principal, reservation, request.manifest, staged, verified);
+    const { sizeBytes } = reservation;
+    const verified = await services.verifier.verify(staged.path, { manifest, sizeBytes });
+    const checked = { ...manifest, diagramCheck: verified.diagramCheck };
+    const row = await storeAndInsert(services, principal, reservation, checked, staged, verified);
     failpoint('publish.after-insert');
     await services.artifacts.unstage(reservation.workflowId);
     hooks.onPublished(row);
