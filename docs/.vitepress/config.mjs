@@ -26,6 +26,7 @@ export default defineConfig({
         items: [
           page('… test a workflow', '/how-to/test-a-workflow'),
           page('… change a workflow that is running', '/how-to/change-a-running-workflow'),
+          page('… draw and check a diagram', '/diagrams'),
           page('… push from CI', '/how-to/push-from-ci'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
@@ -44,7 +45,9 @@ export default defineConfig({
           page('Errors and exit codes', '/reference/errors'),
           page('Actions and roles', '/reference/actions'),
           page('Limits', '/reference/limits'),
+          page('JSON output', '/reference/cli-json'),
           page('SDK', '/reference/sdk'),
+          page('Lint rules', '/lint/'),
         ],
       },
       {

@@ -2,14 +2,22 @@
 import { createProgram } from '../../packages/cli/dist/program/index.js';
 import { code, fence, json, page, table, text } from './markdown.mjs';
 
-/** The command line as it is defined; nothing runs. */
-export function commandLine() {
-  return createProgram({ env: {}, cwd: '/', stdout: process.stdout, stderr: process.stderr });
+/** The command line as it is defined; nothing runs. What it prints goes to `write`. */
+function commandLine(write) {
+  const stream = { isTTY: false, columns: 100, write };
+  return createProgram({ env: {}, cwd: '/', stdout: stream, stderr: stream });
 }
 
 /** @returns {string} docs/reference/cli.md */
 export function cliPage() {
-  const program = commandLine();
+  let printed = '';
+  const program = commandLine((chunk) => (printed += chunk));
+  /** What a command's --help says beyond its arguments and options. */
+  const furtherHelp = (command) => {
+    printed = '';
+    command.outputHelp();
+    return printed.replace(command.helpInformation(), '').trim();
+  };
   const commands = leaves(program);
   return page('packages/cli/src/program', [
     '# Commands',
@@ -23,11 +31,11 @@ export function cliPage() {
     ),
     '## Options of every command {#global-options}',
     optionsTable(program),
-    ...commands.flatMap(section),
+    ...commands.flatMap((command) => section(command, furtherHelp(command))),
   ]);
 }
 
-function section(command) {
+function section(command, further) {
   const aliases = command.aliases();
   return [
     `## ${fullName(command)} {#${anchor(command)}}`,
@@ -42,6 +50,7 @@ function section(command) {
       ]),
     ),
     optionsTable(command),
+    further ? fence('text', further) : undefined,
   ];
 }
 

@@ -15,6 +15,7 @@ export class Shell {
   private readonly ended: Promise<unknown>;
   private text = '';
   private from = 0;
+  private busy = false;
 
   constructor(cwd: string, env: NodeJS.ProcessEnv) {
     this.bash = spawn('bash', ['--noprofile', '--norc'], { cwd, env, detached: true });
@@ -31,6 +32,7 @@ export class Shell {
   /** Types a command and returns at once. */
   start(command: string): void {
     this.from = this.text.length;
+    this.busy = true;
     this.bash.stdin.write(`{ ${command}\n} </dev/null\n`);
   }
 
@@ -41,10 +43,11 @@ export class Shell {
     this.bash.stdin.write(`printf '\\n%s %d\\n' ${mark} $?\n`);
     const status = await this.printed(new RegExp(`\\n${mark} (\\d+)\\n`), timeoutMs);
     this.text = this.text.replace(status[0], '');
+    this.busy = false;
     return Number(status[1]);
   }
 
-  /** Waits until the latest command has printed this. */
+  /** Waits until the latest command has printed this; one that has ended prints nothing more. */
   printed(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
     return eventually(
       () => {
@@ -52,7 +55,7 @@ export class Shell {
         if (found) return found;
         throw new Error(`this was printed, and not ${String(pattern)}:\n${this.output}`);
       },
-      { timeoutMs },
+      { timeoutMs: this.busy ? timeoutMs : 0 },
     );
   }
 
