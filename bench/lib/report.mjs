@@ -4,8 +4,17 @@ import { cpus, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { median, quantile } from './statistics.mjs';
 
-const BEGIN = '<!-- measured: written by `npm run bench` -->';
-const END = '<!-- /measured -->';
+/** The lines between which a benchmark writes; each has its own, and leaves the other's alone. */
+export const SECTIONS = {
+  platform: {
+    begin: '<!-- measured: written by `npm run bench` -->',
+    end: '<!-- /measured -->',
+  },
+  cli: {
+    begin: '<!-- measured: written by `npm run bench:cli` -->',
+    end: '<!-- /measured:cli -->',
+  },
+};
 
 /** What the platform must reach. `ok` tells, given raw and platform, whether it did. */
 const TARGETS = {
@@ -58,6 +67,11 @@ export function tableOf(rows) {
     target ?? '',
     met === undefined ? '' : met ? 'met' : 'MISSED',
   ]);
+  return markdownTable(head, cells);
+}
+
+/** A Markdown table with its columns aligned. */
+export function markdownTable(head, cells) {
   const widths = head.map((title, column) =>
     Math.max(...[head, ...cells].map((line) => line[column].length), title.length),
   );
@@ -74,11 +88,18 @@ function number(value) {
 export function circumstances({ root, temporalVersion, quick, startedAt }) {
   const version = (name) =>
     JSON.parse(readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
+  return [
+    ...machine({ root, quick, startedAt }),
+    `Node ${process.versions.node}, @temporalio/worker ${version('@temporalio/worker')}, Temporal server ${temporalVersion} (embedded, SQLite file)`,
+  ];
+}
+
+/** When, of which commit, and on what machine. */
+export function machine({ root, quick, startedAt }) {
   const [cpu] = cpus();
   return [
     `${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit(root)}${quick ? ', `--quick`: few runs, read with care' : ''}`,
     `${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}`,
-    `Node ${process.versions.node}, @temporalio/worker ${version('@temporalio/worker')}, Temporal server ${temporalVersion} (embedded, SQLite file)`,
   ];
 }
 
@@ -90,12 +111,14 @@ function commit(root) {
   }
 }
 
-/** Puts the measurements between the markers of `file`; everything else in it is a person's and stays. */
-export function writeReport(file, lines, table) {
+/** Puts measurements between the markers of their section of `file`; everything else in it stays. */
+export function writeReport(file, lines, table, section = SECTIONS.platform) {
+  const { begin: BEGIN, end: END } = section;
   const measured = `${BEGIN}\n\n${lines.map((line) => `- ${line}`).join('\n')}\n\n${table}\n\n${END}`;
   const text = existsSync(file) ? readFileSync(file, 'utf8') : `# Benchmarks\n\n${BEGIN}\n${END}\n`;
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${file} has lost its markers: ${BEGIN} … ${END}`);
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END, begin);
+  if (begin < 0 || end < 0) throw new Error(`${file} has lost its markers: ${BEGIN} … ${END}`);
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, text.slice(0, begin) + measured + text.slice(end + END.length));
 }

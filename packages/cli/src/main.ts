@@ -22,7 +22,11 @@ export async function main(): Promise<void> {
     void tellFailure(error, argv, surroundings).then((code) => process.exit(code));
   });
   const code = await runCommandLine(argv, surroundings);
-  process.stdout.write('', () => process.exit(code));
+  process.exitCode = code;
+  process.stdout.write('', (error) => {
+    // A stream that failed has an event of its own, which says how this ends.
+    if (!error) process.exit(code);
+  });
 }
 
 /** A folder that was removed under the shell has no path; the commands that need none still work. */

@@ -25,24 +25,24 @@ export async function complete(
   words: readonly string[],
   place: ValuePlace,
 ): Promise<Completion> {
-  const { before, current, prefix } = splitLine(words);
+  const { before, current } = splitLine(words);
   const line = readLine(program, before);
   const { values, typed, joined } = await valuesAt(program, line, current, place);
   return {
     candidates: values.candidates
       .filter(({ text }) => text.startsWith(typed))
-      .map(({ text, about }) => ({ text: prefix + joined + text, about })),
+      .map(({ text, about }) => ({ text: joined + text, about })),
     rest: values.rest,
   };
 }
 
 /** bash cuts `--profile=lo` into three words; every other shell leaves it whole. */
-function splitLine(words: readonly string[]): { before: string[]; current: string; prefix: string } {
+function splitLine(words: readonly string[]): { before: string[]; current: string } {
   const before = [...words];
   const current = before.pop() ?? '';
-  if (current === '=' && before.at(-1)?.startsWith('--')) return { before, current: '', prefix: '' };
+  if (current === '=' && before.at(-1)?.startsWith('--')) return { before, current: '' };
   if (before.at(-1) === '=' && before.at(-2)?.startsWith('--')) before.pop();
-  return { before, current, prefix: '' };
+  return { before, current };
 }
 
 interface Line {
