@@ -149,7 +149,7 @@ describe('a waiting run', () => {
   });
 });
 
-describe('lists', () => {
+describe('lists', { timeout: 5 * MINUTES }, () => {
   beforeAll(async () => {
     const cancelled = await json<Run>(['run', 'demo', '--input', '{"waitSeconds": 600}']);
     await json(['executions', 'cancel', 'demo', cancelled.id]);
