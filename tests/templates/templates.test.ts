@@ -87,17 +87,24 @@ describe.each(TEMPLATES)('%s', (name) => {
     expect(allowed?.messages).toEqual([]);
   }, 300_000);
 
-  it('is packaged, diagram and all', async () => {
-    // In this process, so that the bundler is loaded once for all.
+  /** The command line in this process, so that the bundler and Mermaid are loaded once for all. */
+  async function inProject(...args: string[]): Promise<unknown> {
     let said = '';
-    const stream = { write: (text: string) => (said += text) };
-    const code = await runCommandLine(['package', '--json'], {
+    const code = await runCommandLine([...args, '--json'], {
       env: projects.terminal.env,
       cwd: projects.dir(name),
-      stdout: stream,
+      stdout: { write: (text: string) => (said += text) },
       stderr: { write: () => true },
     });
     expect(code, said).toBe(0);
-    expect(JSON.parse(said)).toEqual([expect.objectContaining({ name, version: '1.0.0' })]);
+    return JSON.parse(said);
+  }
+
+  it('is packaged', async () => {
+    expect(await inProject('package')).toEqual([expect.objectContaining({ name, version: '1.0.0' })]);
+  }, 300_000);
+
+  it('has a diagram that shows every activity, signal and child of the code', async () => {
+    expect(await inProject('diagram', '--check')).toMatchObject([{ name, verdict: 'MATCHES' }]);
   }, 300_000);
 });
