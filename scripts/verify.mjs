@@ -13,6 +13,7 @@ const STEPS = [
   ['format', 'npm', ['run', '--silent', 'format:check']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unused code', 'npm', ['run', '--silent', 'unused']],
+  ['docs site', 'npm', ['run', '--silent', 'docs:build']],
   ['tests', 'npm', ['test', '--silent']],
 ];
 

@@ -1,37 +1,27 @@
 // Pages made from the tables of packages/contracts: errors and exit codes, actions and roles, limits.
+import { EXIT_CODES } from '../../packages/cli/dist/exit-codes.js';
 import * as contracts from '../../packages/contracts/dist/index.js';
 import { propertyComments } from './declarations.mjs';
 import { code, page, table, text } from './markdown.mjs';
 
-/** What each exit code means; the table of errors says which failure ends with which. */
-const EXIT_CODES = {
-  0: 'done; with `--wait`, `--follow` or `watch`: the run COMPLETED',
-  1: 'failed; a run that ended in another status',
-  2: 'wrong usage or invalid input, a project that must be mended',
-  3: 'no key, a wrong key, or one without the permission',
-  4: 'not found',
-  5: 'conflict: a version that is published already, a run that cannot be cancelled',
-  6: 'unreachable, or not available for the moment',
-  130: 'Ctrl-C; a run that was waited for goes on',
-};
-
 /** @returns {string} docs/reference/errors.md */
 export function errorsPage() {
   const rows = Object.entries(contracts.ERROR_TABLE);
-  const unknown = rows.filter(([, { exitCode }]) => !(exitCode in EXIT_CODES)).map(([name]) => name);
-  if (unknown.length > 0)
-    throw new Error(`exit codes of ${unknown.join(', ')} have no meaning in EXIT_CODES`);
-  return page('packages/contracts/src/errors.ts', [
+  const unknown = rows.filter(
+    ([, { exitCode }]) => !EXIT_CODES.some(({ code: known }) => known === exitCode),
+  );
+  if (unknown.length > 0) throw new Error(`no meaning is given for the exit codes of ${unknown.join(', ')}`);
+  return page('packages/contracts/src/errors.ts and packages/cli/src/exit-codes.ts', [
     '# Errors and exit codes',
     'Every failure has a code of this table and a sentence that says what went wrong and, in a terminal, what to do next. A code means the same in an API answer, in `--json` output and in an error of the SDK.',
     '## Exit codes of commands',
     table(
       ['exit code', 'means', 'failures'],
-      Object.entries(EXIT_CODES).map(([exitCode, meaning]) => [
-        exitCode,
-        meaning,
+      EXIT_CODES.map(({ code: exitCode, means }) => [
+        String(exitCode),
+        text(means),
         rows
-          .filter(([, row]) => String(row.exitCode) === exitCode)
+          .filter(([, row]) => row.exitCode === exitCode)
           .map(([name]) => code(name))
           .join(', '),
       ]),
