@@ -26,7 +26,7 @@ describe.each([...subjects])('%s', (_name, subject) => {
     expect(await compare(subject.workflow.manifest.diagram, subject)).toEqual(MATCHES);
   });
 
-  it('is drawn as Mermaid that matches, the same each time', async () => {
+  it('is drawn as Mermaid that matches, the same each time (graph: 1, 3)', async () => {
     const drawing = draw(subject);
     expect(await checkDiagram(drawing)).toEqual([]);
     expect(await compare(drawing, subject)).toEqual(MATCHES);
@@ -92,7 +92,7 @@ describe.each([...subjects])('%s', (_name, subject) => {
 describe.each(fixtures.map((one) => [one.workflow.name, one] as const))(
   'the drawing of %s',
   (name, subject) => {
-    it('is as it was', async () => {
+    it('is as it was (graph: 2, 3)', async () => {
       await expect(draw(subject)).toMatchFileSnapshot(`golden/${name}.mmd`);
     });
   },

@@ -126,7 +126,7 @@ describe('a node claims a step that does not exist', () => {
 
 /** A function body → the steps that it has. */
 const STEPS: Record<string, [body: string, steps: string[]]> = {
-  'a shadowed name is no activity': ['const charge = () => 1; charge();', []],
+  'a shadowed name is no activity (values: 2)': ['const charge = () => 1; charge();', []],
   'an activity handed on': ['await [1, 2].map(charge);', ['charge']],
   'an activity by element': ["await acts['charge-it']();", ['charge-it']],
   'a low-level call': ["await wf.scheduleActivity('audit', []);", ['audit']],
@@ -173,7 +173,7 @@ describe('there is no verdict', () => {
     });
   });
 
-  test('and whatever is in the code or the diagram, there is no error', async () => {
+  test('and whatever is in the code or the diagram, there is no error (values: 1)', async () => {
     const word = fc.constantFrom(
       'await ',
       'acts',
