@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import ts from 'typescript';
 
 /** The fenced code blocks of a Markdown page, and whether its TypeScript compiles against the packages of this repository. */
-const ROOT = path.resolve(import.meta.dirname, '../..');
+/** Below the repository, so that packages are found as a project in it finds them. Nothing is written there. */
+const VIRTUAL = path.join(import.meta.dirname, 'code-of-pages');
 
 export interface CodeBlock {
   /** Of the line with the opening fence, from 1. */
@@ -69,45 +69,49 @@ export type Sources = ReadonlyMap<string, string>;
  * @param projects by a name that is fit for a folder
  * @returns one sentence per error: `<project>/<file>:<line> <message>`
  */
-export async function compileErrors(projects: ReadonlyMap<string, Sources>): Promise<string[]> {
-  // Below the repository, so that packages are found as a project in it finds them.
-  const cache = path.join(ROOT, '.cache');
-  await mkdir(cache, { recursive: true });
-  const home = await mkdtemp(path.join(cache, 'code-blocks-'));
-  try {
-    const files = [...projects].flatMap(([project, sources]) =>
-      [...sources].map(([file, content]) => ({ file: path.join(home, project, file), content })),
-    );
-    for (const { file, content } of files) {
-      await mkdir(path.dirname(file), { recursive: true });
-      await writeFile(file, content);
-    }
-    await writeFile(path.join(home, 'package.json'), '{"type": "module"}');
-    const program = ts.createProgram(
-      files.map(({ file }) => file).filter((file) => /\.[cm]?tsx?$/.test(file)),
-      {
-        target: ts.ScriptTarget.ES2023,
-        lib: ['lib.es2023.d.ts'],
-        module: ts.ModuleKind.NodeNext,
-        moduleResolution: ts.ModuleResolutionKind.NodeNext,
-        moduleDetection: ts.ModuleDetectionKind.Force,
-        types: ['node'],
-        typeRoots: [path.join(ROOT, 'node_modules', '@types')],
-        strict: true,
-        noUncheckedIndexedAccess: true,
-        skipLibCheck: true,
-        noEmit: true,
-      },
-    );
-    return ts.getPreEmitDiagnostics(program).map((diagnostic) => describe(diagnostic, home));
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
+export function compileErrors(projects: ReadonlyMap<string, Sources>): string[] {
+  const files = new Map(
+    [...projects].flatMap(([project, sources]) =>
+      [...sources].map(([file, content]) => [path.join(VIRTUAL, project, file), content] as const),
+    ),
+  );
+  const roots = [...files.keys()].filter((file) => /\.[cm]?tsx?$/.test(file));
+  const program = ts.createProgram(roots, OPTIONS, hostWith(files));
+  return ts.getPreEmitDiagnostics(program).map(describe);
 }
 
-function describe({ file, start, messageText }: ts.Diagnostic, home: string): string {
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  lib: ['lib.es2023.d.ts'],
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  types: ['node'],
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: true,
+  noEmit: true,
+};
+
+/** A disk on which these files are too. */
+function hostWith(files: ReadonlyMap<string, string>): ts.CompilerHost {
+  const host = ts.createCompilerHost(OPTIONS);
+  const { directoryExists, fileExists, readFile, getSourceFile } = host;
+  host.directoryExists = (folder) => folder.startsWith(VIRTUAL) || (directoryExists?.(folder) ?? true);
+  host.fileExists = (file) => files.has(file) || fileExists(file);
+  host.readFile = (file) => files.get(file) ?? readFile(file);
+  host.getSourceFile = (file, target, ...rest) => {
+    const text = files.get(file);
+    return text === undefined
+      ? getSourceFile(file, target, ...rest)
+      : ts.createSourceFile(file, text, target);
+  };
+  return host;
+}
+
+function describe({ file, start, messageText }: ts.Diagnostic): string {
   const message = ts.flattenDiagnosticMessageText(messageText, ' ');
   if (!file || start === undefined) return message;
   const { line } = file.getLineAndCharacterOfPosition(start);
-  return `${path.relative(home, file.fileName)}:${line + 1} ${message}`;
+  return `${path.relative(VIRTUAL, file.fileName)}:${line + 1} ${message}`;
 }
