@@ -120,8 +120,8 @@ function farewell(url) {
   console.log(`
 Done in ${seconds(started)}. Where to look next:
    ${project}/hello/workflow.ts  what has just run; change it and start this again
-   README.md                        a project of your own, in five commands
-   docs/cli.md                      every command`);
+   docs/tutorial.md                 a workflow of your own, in ten minutes
+   docs/reference/cli.md            every command`);
   if (once) return;
   console.log(`
 The platform is up at ${url} until Ctrl-C; ${url}/docs is the HTTP API, to try out.
