@@ -12,6 +12,29 @@ export const PROJECT: Scenario[] = [
   { name: 'init with a bad name', args: ['init', 'Demo App'], code: 2 },
   { name: 'test', args: ['test', 'demo'], code: 0 },
   { name: 'test of no such workflow', args: ['test', 'dmeo', '-C', 'demo'], code: 4 },
+  { name: 'diagram', args: ['diagram', '-C', 'demo'], code: 0 },
+  { name: 'diagram drawn', args: ['diagram', '--draw', '-C', 'demo'], code: 0 },
+  { name: 'diagram checked', args: ['diagram', '--check', '-C', 'demo'], code: 0 },
+  {
+    name: 'diagram that leaves a step out',
+    args: ['diagram', '--check', '-C', 'undrawn'],
+    code: 2,
+    before: async (stage) => {
+      await stage.terminal.run(['init', 'undrawn']);
+      await writeFile(
+        inRoot(stage, 'undrawn/undrawn/workflow.mmd'),
+        'flowchart TD\n  a([Start]) --> b([End])\n',
+      );
+    },
+  },
+  { name: 'package of a diagram that leaves a step out', args: ['package', '-C', 'undrawn'], code: 0 },
+  {
+    name: 'package strictly',
+    args: ['package', '--strict', '-C', 'undrawn'],
+    code: 2,
+    after: (stage) => rename(inRoot(stage, 'undrawn'), inRoot(stage, 'home/undrawn')),
+  },
+  { name: 'diagram of no such workflow', args: ['diagram', '-w', 'dmeo', '-C', 'demo'], code: 4 },
   { name: 'package', args: ['package', '-C', 'demo'], code: 0 },
   { name: 'package without a project', args: ['package', '-C', 'nowhere'], code: 4 },
   {
