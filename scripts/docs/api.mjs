@@ -19,7 +19,12 @@ export async function apiPages(alsoNamed) {
 
 function renderPage(document, alsoNamed) {
   const shapes = namedShapes();
-  const names = new Map([...shapes].map(([name, schema]) => [JSON.stringify(schema), name]));
+  const names = new Map();
+  // Two names of one shape: it is written out, since neither name would be right everywhere.
+  for (const [name, schema] of shapes) {
+    const written = JSON.stringify(schema);
+    names.set(written, names.has(written) ? undefined : name);
+  }
   const used = new Set([...alsoNamed].filter((name) => shapes.has(name)));
   const nameOf = (schema) => {
     const name = names.get(JSON.stringify(schema));
