@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const ROUNDS = values.quick ? 10 : 20;
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const bin = path.join(root, 'packages/cli/bin/pegasus-workflows.js');
+const bin = path.join(root, 'packages/cli/bin/pegasus-workflows.cjs');
 const startedAt = new Date();
 const home = mkdtempSync(path.join(tmpdir(), 'pegasus-bench-cli-'));
 

@@ -1,11 +1,12 @@
 // The first look: installs and builds what is missing, starts the platform, publishes examples/hello, runs it, and says
 // where to look next. Every step after the build is the command an author would type. Plain Node, because it must work
 // before anything is installed. `--once` ends when the run has ended; otherwise the platform stays up until Ctrl-C.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -109,10 +110,8 @@ async function publish() {
   return `${latest.name}@${latest.version}`;
 }
 
-function build() {
-  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-b'], { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new StageFailed('the build failed; the lines above say why');
+async function buildAll() {
+  if ((await build(root)) !== 0) throw new StageFailed('the build failed; the lines above say why');
 }
 
 function farewell(url) {
@@ -133,7 +132,7 @@ In another terminal, in this folder:
 
 async function main() {
   await stage('Install', () => console.log(ensureInstalled(root) ? '   installed' : '   nothing to do'));
-  await stage('Build', build);
+  await stage('Build', buildAll);
   const platform = await stage('Start the platform', startPlatform);
   let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM'])

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -23,7 +24,7 @@ const bin = (name) => path.join(root, 'node_modules', '.bin', name);
 
 const filters = process.argv.slice(2);
 ensureInstalled(root);
-const built = run(bin('tsc'), ['-b']);
+const built = await build(root);
 if (built !== 0) {
   console.log('0 passed, 1 failed');
   process.exit(built);

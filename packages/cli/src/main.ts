@@ -1,4 +1,5 @@
 import { CommanderError, type Command } from 'commander';
+import { COMPLETE } from './completion/word.js';
 import { createContext, type Surroundings } from './context.js';
 import { registerGivenSecrets } from './credentials/mask.js';
 import { EXIT } from './exit-codes.js';
@@ -37,9 +38,6 @@ function workingDirectory(): string {
     return process.env['PWD'] ?? '/';
   }
 }
-
-/** What a completion script calls; not a command, so that it costs no more than it must. */
-const COMPLETE = '__complete';
 
 /** Runs one command line. Never throws; a failure is told and becomes the exit code. */
 export async function runCommandLine(argv: string[], surroundings: Surroundings): Promise<number> {

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { createLogger, onShutdown } from '@pegasus-workflows/kit';
 import type { Context } from '../context.js';
 import { McpServer } from '../mcp/server.js';
 import { StdioTransport, type Sink } from '../mcp/transport/stdio.js';
+import { readVersion } from '../version.js';
 
 /** How long calls that came before the end of the input may still take, in milliseconds. */
 const LAST_CALLS_MS = 2_000;
@@ -16,7 +16,7 @@ export async function mcp(context: Context): Promise<never> {
   const output = reserveStandardOutput();
   const logger = createLogger('mcp');
   const transport = new StdioTransport(process.stdin, output);
-  const server = new McpServer(context, logger, await ownVersion());
+  const server = new McpServer(context, logger, readVersion());
   let lastCallsMs = 0;
   const shutdown = onShutdown(logger, async () => {
     await Promise.race([transport.idle(), after(lastCallsMs)]);
@@ -43,9 +43,4 @@ function after(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Surroundings } from '../context.js';
+import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
@@ -44,11 +44,6 @@ export function createProgram(surroundings: Surroundings): Program {
   addMcpCommand(program);
   addShellCommands(program);
   return program;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function helpWidth({ stdout, env }: Surroundings): number {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { camelCase } from '../names.js';
+import { readVersion } from '../version.js';
 import type { TemplateName } from './templates.js';
 
 const TEMPLATES_DIR = fileURLToPath(new URL('../../templates/', import.meta.url));
@@ -15,7 +16,7 @@ export async function templateFiles(template: TemplateName, name: string): Promi
   const values: Record<string, string> = {
     __name__: name,
     __camelName__: camelCase(name),
-    __version__: await ownVersion(),
+    __version__: readVersion(),
   };
   const fill = (text: string): string =>
     text.replace(/__(?:name|camelName|version)__/g, (key) => values[key] ?? key);
@@ -42,9 +43,4 @@ async function readLayer(folder: string): Promise<[file: string, text: string][]
         ];
       }),
   );
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // Not built, so that npm can link it in a checkout before the first build.
-import '../dist/bin.js';
+require('../dist/start.cjs');

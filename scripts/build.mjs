@@ -1,0 +1,34 @@
+// npm run build: compiles every package, then puts what the command line starts with into one file
+// (packages/cli/src/start.ts says why).
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** @returns the exit code of what failed, or 0. Whatever is printed goes to standard error. */
+export async function build(root) {
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-b'], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) return status ?? 1;
+  const { build: bundle } = await import('esbuild');
+  const dist = path.join(root, 'packages', 'cli', 'dist');
+  await bundle({
+    entryPoints: [path.join(dist, 'start.js')],
+    outfile: path.join(dist, 'start.cjs'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+    // Commands are never reached from here; whatever else runs is loaded as the modules they are.
+    external: ['./bin.js', '../commands/*', '../json/*', '../completion/answer.js'],
+    define: { 'import.meta.url': 'fileUrl' },
+    banner: { js: 'const fileUrl = require("node:url").pathToFileURL(__filename).href;' },
+    logLevel: 'warning',
+  });
+  return 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.exitCode = await build(path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..'));
+}
