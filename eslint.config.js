@@ -84,7 +84,7 @@ export default tseslint.config(
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-explicit-any': 'off' },
   },
   {
-    files: ['scripts/**', 'bench/**', 'packages/cli/src/**', '**/*.js', '**/*.mjs'],
+    files: ['scripts/**', 'bench/**', 'packages/cli/src/**', '**/*.js', '**/*.mjs', '**/*.cjs'],
     rules: { 'no-console': 'off', '@typescript-eslint/no-require-imports': 'off' },
   },
 );
