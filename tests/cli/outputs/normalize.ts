@@ -2,6 +2,9 @@
 const PROGRESS =
   /^(?:packaging|publishing|starting|waiting|reading|replaying|asking|running|stopping|sending)\b.*(?: …|: .*)$/;
 
+/** Steps that a live timeline told of while they were open, and what they waited for: which ones it catches is chance. */
+const OPEN_STEPS = /^ *(?:\+\S+ \w+ +)?▸ .*\n(?: {8,}until .*\n)*/gm;
+
 /**
  * What differs from run to run, replaced by a name; what is left is the output's own. Ids keep their identity: the same
  * one has the same number in all of a scenario's text.
@@ -9,7 +12,7 @@ const PROGRESS =
  * @param places folders and addresses of this run, longest first where one holds another
  */
 export function normalize(text: string, places: readonly (readonly [from: string, to: string])[]): string {
-  let named = text;
+  let named = text.replace(OPEN_STEPS, '');
   for (const [from, to] of places) named = named.replaceAll(from, to);
   const ids = new Map<string, string>();
   return named
@@ -20,6 +23,7 @@ export function normalize(text: string, places: readonly (readonly [from: string
       if (!ids.has(id)) ids.set(id, `<id-${ids.size + 1}>`);
       return ids.get(id)!;
     })
+    .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
     .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
     .replace(/sha256 [0-9a-f]{12}\b/g, 'sha256 <12>')
     .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?/g, '<time>')

@@ -37,11 +37,11 @@ async function play(stage: Stage, scenario: Scenario, more: string[]): Promise<F
 }
 
 function shown(stage: Stage, { code, stdout, stderr }: Finished): string {
-  const part = (title: string, content: string): string[] =>
-    content === '' ? [] : [`--- ${title}`, content.trimEnd()];
-  return stage.normalize(
-    [`--- exit ${code}`, ...part('stdout', stdout), ...part('stderr', stderr)].join('\n'),
-  );
+  const part = (title: string, printed: string): string[] => {
+    const content = stage.normalize(printed).trimEnd();
+    return content === '' ? [] : [`--- ${title}`, content];
+  };
+  return [`--- exit ${code}`, ...part('stdout', stdout), ...part('stderr', stderr)].join('\n');
 }
 
 describe('what commands print', () => {
@@ -84,7 +84,7 @@ describe('over all of them', () => {
   });
 
   it('every command is seen to fail', () => {
-    expect(leaves.filter((leaf) => !STAYING.includes(leaf) && !played(leaf, false))).toEqual([]);
+    expect(leaves.filter((leaf) => leaf !== 'doctor' && !played(leaf, false))).toEqual([]);
   });
 
   it('no key is in any output, file or log; the credentials file is private', async () => {

@@ -117,6 +117,7 @@ export class Stage implements AsyncDisposable {
   normalize(text: string): string {
     return normalize(text, [
       [this.platform.url, '<url>'],
+      [`port ${new URL(this.platform.url).port}`, 'port <port>'],
       [this.closed, '<closed>'],
       [this.platform.dataDir, '<data>'],
       [this.terminal.root, '<root>'],

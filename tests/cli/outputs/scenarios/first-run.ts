@@ -68,4 +68,15 @@ export const FIRST_RUN: Scenario[] = [
   },
   { name: 'completion', args: ['completion', 'bash'], code: 0 },
   { name: 'completion of an unknown shell', args: ['completion', 'tcsh'], code: 2 },
+  {
+    name: 'dev on a port that is taken',
+    args: ['dev', '--port', '{port}', '--data-dir', 'other-data'],
+    code: 5,
+    before: (stage) => {
+      stage.kept.set('port', new URL(stage.platform.url).port);
+      return Promise.resolve();
+    },
+  },
+  { name: 'dev on no port', args: ['dev', '--port', '70000'], code: 2 },
+  { name: 'mcp with an argument', args: ['mcp', 'now'], code: 2 },
 ];

@@ -160,6 +160,12 @@ function lastWords(node: ts.Expression, values: Values): string {
   return ts.isPropertyAccessExpression(node) ? plainWords(node.name.text) : phrase(node, values);
 }
 
+const IN_TIME = 'it came in time';
+
+function opposite(words: string): string {
+  return words === IN_TIME ? 'it did not come in time' : `not ${words}`;
+}
+
 class Phraser {
   constructor(private readonly values: Values) {}
 
@@ -177,7 +183,7 @@ class Phraser {
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) return this.call(node, inner);
     if (ts.isPrefixUnaryExpression(node))
       return node.operator === ts.SyntaxKind.ExclamationToken
-        ? `not ${inner(node.operand)}`
+        ? opposite(inner(node.operand))
         : inner(node.operand);
     if (ts.isBinaryExpression(node)) return this.binary(node, inner);
     if (ts.isArrowFunction(node) && !ts.isBlock(node.body)) return inner(node.body);
@@ -198,7 +204,7 @@ class Phraser {
     if (value.kind === 'temporal' && value.name === 'patched')
       return `on the new path ${args[0] ? inner(args[0]) : ''}`;
     if (value.kind === 'temporal' && value.name === 'isCancellation') return 'was it cancelled';
-    if (value.kind === 'temporal' && value.name === 'condition') return 'it came in time';
+    if (value.kind === 'temporal' && value.name === 'condition') return IN_TIME;
     const shown = args.filter((one) => !ts.isArrowFunction(one) && !ts.isObjectLiteralExpression(one));
     const words = shown.slice(0, 2).map(inner).join(', ');
     return words === '' ? inner(node.expression) : `${inner(node.expression)} ${words}`;
@@ -215,8 +221,8 @@ class Phraser {
     const isEqual = operator === 'is';
     if (isEqual || operator === 'is not') {
       if (isNothing(right)) return `${inner(left)} is ${isEqual ? 'missing' : 'there'}`;
-      if (right.kind === ts.SyntaxKind.TrueKeyword) return isEqual ? inner(left) : `not ${inner(left)}`;
-      if (right.kind === ts.SyntaxKind.FalseKeyword) return isEqual ? `not ${inner(left)}` : inner(left);
+      if (right.kind === ts.SyntaxKind.TrueKeyword) return isEqual ? inner(left) : opposite(inner(left));
+      if (right.kind === ts.SyntaxKind.FalseKeyword) return isEqual ? opposite(inner(left)) : inner(left);
     }
     const length = lengthOf(left);
     if (length && ts.isNumericLiteral(right) && right.text === '0')
