@@ -1,4 +1,5 @@
 import { type HistoryEvent } from '@pegasus-workflows/contracts';
+import { answeredEventId, eventTypeOf, nameOfEvent } from '@pegasus-workflows/project/temporal-events';
 import { type WorkflowHandle } from '@temporalio/client';
 
 type TemporalHistory = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
@@ -17,14 +18,14 @@ export function toHistoryEvents(
   return (history.events ?? []).map((event) => {
     const converted: HistoryEvent = {
       id: String(event.eventId),
-      type: typeOf(event),
+      type: eventTypeOf(event),
       timestamp: new Date(millisecondsOf(event.eventTime)).toISOString(),
     };
-    const answered = answeredEventOf(event);
+    const answered = answeredEventId(event);
     if (answered !== undefined) converted.scheduledEventId = answered;
     const type = activityTypeOf(event, types);
     if (type !== undefined) converted.activityType = type;
-    const name = nameOf(event);
+    const name = nameOfEvent(event);
     if (name !== undefined) converted.name = name;
     const timer = event.timerStartedEventAttributes?.startToFireTimeout;
     if (timer) {
@@ -39,53 +40,12 @@ export function toHistoryEvents(
   });
 }
 
-/** Every event carries its attributes under a key that is its type: `activityTaskScheduledEventAttributes`. */
-function typeOf(event: TemporalEvent): string {
-  const key = Object.keys(event).find((name) => name.endsWith('EventAttributes')) ?? '';
-  return key.charAt(0).toUpperCase() + key.slice(1, -'EventAttributes'.length);
-}
-
 function activityTypeOf(event: TemporalEvent, types: Map<string, string>): string | undefined {
   const scheduled =
     event.activityTaskScheduledEventAttributes?.activityType?.name ??
     event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowType?.name;
   if (scheduled) types.set(String(event.eventId), scheduled);
-  return scheduled ?? types.get(answeredEventOf(event) ?? '');
-}
-
-/** What an event is about, where that is no activity type: a signal, an update. */
-function nameOf(event: TemporalEvent): string | undefined {
-  return (
-    event.workflowExecutionSignaledEventAttributes?.signalName ??
-    event.signalExternalWorkflowExecutionInitiatedEventAttributes?.signalName ??
-    event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name ??
-    undefined
-  );
-}
-
-/** The id of the event that this one answers. */
-function answeredEventOf(event: TemporalEvent): string | undefined {
-  const scheduled =
-    event.activityTaskStartedEventAttributes ??
-    event.activityTaskCompletedEventAttributes ??
-    event.activityTaskFailedEventAttributes ??
-    event.activityTaskTimedOutEventAttributes ??
-    event.activityTaskCanceledEventAttributes;
-  const initiated =
-    event.startChildWorkflowExecutionFailedEventAttributes ??
-    event.childWorkflowExecutionCompletedEventAttributes ??
-    event.childWorkflowExecutionFailedEventAttributes ??
-    event.childWorkflowExecutionTimedOutEventAttributes ??
-    event.childWorkflowExecutionCanceledEventAttributes ??
-    event.childWorkflowExecutionTerminatedEventAttributes ??
-    event.externalWorkflowExecutionSignaledEventAttributes ??
-    event.signalExternalWorkflowExecutionFailedEventAttributes;
-  const id =
-    scheduled?.scheduledEventId ??
-    initiated?.initiatedEventId ??
-    (event.timerFiredEventAttributes ?? event.timerCanceledEventAttributes)?.startedEventId ??
-    event.workflowExecutionUpdateCompletedEventAttributes?.acceptedEventId;
-  return id ? String(id) : undefined;
+  return scheduled ?? types.get(answeredEventId(event) ?? '');
 }
 
 function failureOf(event: TemporalEvent): Failure | undefined {

@@ -1,4 +1,4 @@
-import type { History } from './temporal-json.js';
+import { eventTypeOf, type HistoryEvent } from './temporal-events.js';
 
 /** What a workflow can ask Temporal for, as far as a history keeps it in the order it was asked. */
 export type CommandKind =
@@ -35,14 +35,6 @@ export interface RememberedCommand {
   eventId: number;
   /** In PascalCase, such as `ActivityTaskScheduled`. */
   eventType: string;
-}
-
-export type HistoryEvent = NonNullable<History['events']>[number];
-
-/** Temporal's event type, from the key that holds the event's attributes: `ActivityTaskScheduled`. */
-export function eventTypeOf(event: HistoryEvent): string {
-  const key = Object.keys(event).find((name) => name.endsWith('EventAttributes')) ?? '';
-  return key.charAt(0).toUpperCase() + key.slice(1, -'EventAttributes'.length);
 }
 
 /** The commands that led to a history, in their order; events that only answer them, and Temporal's own, are left out. */

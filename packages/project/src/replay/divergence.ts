@@ -1,5 +1,10 @@
-import type { CommandKind, HistoryEvent, ProducedCommand, RememberedCommand } from './commands.js';
-import { eventTypeOf, rememberedCommands } from './commands.js';
+import {
+  rememberedCommands,
+  type CommandKind,
+  type ProducedCommand,
+  type RememberedCommand,
+} from './commands.js';
+import { eventTypeOf, type HistoryEvent } from './temporal-events.js';
 
 /** What the history has at the place where the code parts from it. */
 export interface Expected {

@@ -1,8 +1,8 @@
 import { type HistoryEvent } from '@pegasus-workflows/contracts';
-import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import { answeredEventId, nameOfEvent } from '@pegasus-workflows/project/temporal-events';
+import { optionalTsToDate, optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { failureSentence } from './failure-text.js';
-import { answeredEventId, firesAtOf, nameOfEvent } from './temporal-event-links.js';
 import { type RunFailure, type RunStatus } from './temporal.js';
 
 type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -84,6 +84,13 @@ export function failureOfEvent(event: IHistoryEvent): IFailure | null | undefine
     event.nexusOperationFailedEventAttributes?.failure ??
     event.nexusOperationTimedOutEventAttributes?.failure
   );
+}
+
+/** Of `TimerStarted`: when it fires. */
+function firesAtOf(event: IHistoryEvent): Date | undefined {
+  const startedAt = optionalTsToDate(event.eventTime);
+  const after = optionalTsToMs(event.timerStartedEventAttributes?.startToFireTimeout);
+  return startedAt && after !== undefined ? new Date(startedAt.getTime() + after) : undefined;
 }
 
 /**

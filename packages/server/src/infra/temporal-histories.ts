@@ -1,11 +1,11 @@
 import { type PendingActivity } from '@pegasus-workflows/contracts';
+import { answeredEventId } from '@pegasus-workflows/project/temporal-events';
 import { historyToJson } from '@pegasus-workflows/project/temporal-json';
 import { decodeFailure } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { failureSentence } from './failure-text.js';
 import { failureOfEvent, flattenHistory, runFailureOf } from './temporal-events.js';
-import { answeredEventId } from './temporal-event-links.js';
 import { isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
 import { TEMPORAL_DEADLINES, type ExportedHistory, type RunHistory } from './temporal.js';
 

@@ -1,10 +1,15 @@
-import { optionalTsToDate, optionalTsToMs } from '@temporalio/common/lib/time.js';
-import { type temporal } from '@temporalio/proto';
+import type { History } from './temporal-json.js';
 
-type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
+export type HistoryEvent = NonNullable<History['events']>[number];
+
+/** Temporal's event type, from the key that holds the event's attributes: `ActivityTaskScheduled`. */
+export function eventTypeOf(event: HistoryEvent): string {
+  const key = Object.keys(event).find((name) => name.endsWith('EventAttributes')) ?? '';
+  return key.charAt(0).toUpperCase() + key.slice(1, -'EventAttributes'.length);
+}
 
 /** The id of the event that scheduled, initiated or started what this event tells about, if it answers one. */
-export function answeredEventId(event: IHistoryEvent): string | undefined {
+export function answeredEventId(event: HistoryEvent): string | undefined {
   const scheduled =
     event.activityTaskStartedEventAttributes ??
     event.activityTaskCompletedEventAttributes ??
@@ -39,7 +44,7 @@ export function answeredEventId(event: IHistoryEvent): string | undefined {
 }
 
 /** What an event is about, as far as it says so itself: a signal's, update's or child workflow type's name, a timer's id. */
-export function nameOfEvent(event: IHistoryEvent): string | undefined {
+export function nameOfEvent(event: HistoryEvent): string | undefined {
   const child =
     event.startChildWorkflowExecutionInitiatedEventAttributes ??
     event.startChildWorkflowExecutionFailedEventAttributes ??
@@ -60,14 +65,7 @@ export function nameOfEvent(event: IHistoryEvent): string | undefined {
   );
 }
 
-/** Of `TimerStarted`: when it fires. */
-export function firesAtOf(event: IHistoryEvent): Date | undefined {
-  const startedAt = optionalTsToDate(event.eventTime);
-  const after = optionalTsToMs(event.timerStartedEventAttributes?.startToFireTimeout);
-  return startedAt && after !== undefined ? new Date(startedAt.getTime() + after) : undefined;
-}
-
-function childEnd(event: IHistoryEvent) {
+function childEnd(event: HistoryEvent) {
   return (
     event.childWorkflowExecutionStartedEventAttributes ??
     event.childWorkflowExecutionCompletedEventAttributes ??
