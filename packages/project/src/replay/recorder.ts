@@ -31,29 +31,22 @@ function called(kind: CommandKind, seq: number): void {
   pegasusRecorder.called(kind, seq, new Error('here').stack ?? '');
 }
 
+/** A method of an interceptor that tells which call asks for a command of this kind, and passes it on as it came. */
+function telling(kind: CommandKind) {
+  return <Input extends { seq: number }, Output>(input: Input, next: (input: Input) => Output): Output => {
+    called(kind, input.seq);
+    return next(input);
+  };
+}
+
 export const interceptors: WorkflowInterceptorsFactory = () => ({
   outbound: [
     {
-      scheduleActivity(input, next) {
-        called('activity', input.seq);
-        return next(input);
-      },
-      scheduleLocalActivity(input, next) {
-        called('local activity', input.seq);
-        return next(input);
-      },
-      startTimer(input, next) {
-        called('timer', input.seq);
-        return next(input);
-      },
-      startChildWorkflowExecution(input, next) {
-        called('child workflow', input.seq);
-        return next(input);
-      },
-      signalWorkflow(input, next) {
-        called('signal to another workflow', input.seq);
-        return next(input);
-      },
+      scheduleActivity: telling('activity'),
+      scheduleLocalActivity: telling('local activity'),
+      startTimer: telling('timer'),
+      startChildWorkflowExecution: telling('child workflow'),
+      signalWorkflow: telling('signal to another workflow'),
       continueAsNew(input, next) {
         called('continue as new', 0);
         return next(input);
