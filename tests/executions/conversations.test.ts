@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import {
-  temporalWorkflowId,
-  type Execution,
-  type Handlers,
-  type History,
-  type QueryAnswer,
-} from '@pegasus-workflows/contracts';
+import { type Execution, type Handlers, type History, type QueryAnswer } from '@pegasus-workflows/contracts';
 import { executions } from '../../packages/server/src/infra/schema.js';
 import { QUERIES_AT_ONCE } from '../../packages/server/src/executions/queries.js';
 import { forEachDialect } from '../server/support.js';
@@ -212,21 +206,8 @@ forEachDialect('conversations with runs', (open) => {
 
   describe('when there is nobody to talk to', () => {
     it('tells that a run never started, or is no longer kept', async () => {
-      const row = async (over: Partial<typeof executions.$inferInsert>) => {
-        const id = randomUUID();
-        await harness.db.system((tx) =>
-          tx.insert(executions).values({
-            id,
-            tenantId,
-            workflowId,
-            status: 'FAILED',
-            temporalWorkflowId: temporalWorkflowId(tenantId, 'scripted', id),
-            triggerSource: 'USER',
-            ...over,
-          }),
-        );
-        return id;
-      };
+      const row = (over: Partial<typeof executions.$inferInsert>) =>
+        harness.insertExecution({ tenantId, workflowId, ...over });
       const queued = await row({ status: 'QUEUED' });
       expectFailure(
         await signal(queued, { name: 'add' }),

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   LIMITS,
-  temporalWorkflowId,
   type Execution,
   type Handlers,
   type History,
@@ -10,7 +8,7 @@ import {
   type QueryAnswer,
 } from '@pegasus-workflows/contracts';
 import { historyFromJson } from '@pegasus-workflows/project/temporal-json';
-import { executions } from '../../packages/server/src/infra/schema.js';
+import { type executions } from '../../packages/server/src/infra/schema.js';
 import { TemporalError, type TemporalPort } from '../../packages/server/src/infra/temporal.js';
 import { expectGolden } from '../server/golden.js';
 import { forEachDialect, openAnyDialect } from '../server/support.js';
@@ -142,22 +140,8 @@ forEachDialect('histories', (open) => {
   });
 
   it('says why there is nothing to export', async () => {
-    const insert = async (values: Partial<typeof executions.$inferInsert>) => {
-      const id = randomUUID();
-      await harness.db.system((tx) =>
-        tx.insert(executions).values({
-          id,
-          tenantId,
-          workflowId,
-          status: 'FAILED',
-          temporalWorkflowId: temporalWorkflowId(tenantId, 'scripted', id),
-          triggerSource: 'USER',
-          finishedAt: new Date(),
-          ...values,
-        }),
-      );
-      return id;
-    };
+    const insert = (values: Partial<typeof executions.$inferInsert>) =>
+      harness.insertExecution({ tenantId, workflowId, finishedAt: new Date(), ...values });
     const never = await get(await insert({}), 'history/export');
     expect(never).toMatchObject({ status: 409, body: { code: 'EXECUTION_NOT_OPEN' } });
     expect(never.body.error).toMatch(/is FAILED and its run has not started, so there is no history/);

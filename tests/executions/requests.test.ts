@@ -3,8 +3,7 @@ import { Writable } from 'node:stream';
 import { sql, type SQL } from 'drizzle-orm';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { temporalWorkflowId, type Execution } from '@pegasus-workflows/contracts';
-import { executions } from '../../packages/server/src/infra/schema.js';
+import { type Execution } from '@pegasus-workflows/contracts';
 import { TemporalError } from '../../packages/server/src/infra/temporal.js';
 import { forEachDialect } from '../server/support.js';
 import { startHarness, type Harness } from './support.js';
@@ -296,20 +295,14 @@ forEachDialect('execution requests', (open) => {
     });
 
     it('answers 404 for the history of a run that Temporal no longer keeps', async () => {
-      const id = randomUUID();
-      await harness.db.system((tx) =>
-        tx.insert(executions).values({
-          id,
-          tenantId,
-          workflowId,
-          status: 'COMPLETED',
-          temporalWorkflowId: temporalWorkflowId(tenantId, 'scripted', id),
-          temporalRunId: randomUUID(),
-          startedAt: new Date(),
-          finishedAt: new Date(),
-          triggerSource: 'USER',
-        }),
-      );
+      const id = await harness.insertExecution({
+        tenantId,
+        workflowId,
+        status: 'COMPLETED',
+        temporalRunId: randomUUID(),
+        startedAt: new Date(),
+        finishedAt: new Date(),
+      });
       const call = () => harness.call(tenantId, 'GET', `${workflowId}/executions/${id}/history`);
       await refused(call, 404, 'NOT_FOUND', 'Temporal no longer keeps the history of this execution.');
     });

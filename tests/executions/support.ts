@@ -1,7 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { ACTIONS, artifactTaskQueue, type ErrorBody, type Execution } from '@pegasus-workflows/contracts';
+import {
+  ACTIONS,
+  artifactTaskQueue,
+  temporalWorkflowId,
+  type ErrorBody,
+  type Execution,
+} from '@pegasus-workflows/contracts';
 import { createLogger, type Logger, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -113,6 +119,22 @@ export async function startHarness(
     port,
     app,
     call,
+    /** A row that no request made, of the workflow `scripted`: FAILED and never started, but for what `over` says. */
+    async insertExecution(
+      over: Partial<typeof executions.$inferInsert> & { tenantId: string; workflowId: string },
+    ): Promise<string> {
+      const id = over.id ?? randomUUID();
+      await db.system((tx) =>
+        tx.insert(executions).values({
+          id,
+          status: 'FAILED',
+          temporalWorkflowId: temporalWorkflowId(over.tenantId, 'scripted', id),
+          triggerSource: 'USER',
+          ...over,
+        }),
+      );
+      return id;
+    },
     /** A tenant with one published workflow, whose artifact exists nowhere: its queue is polled by {@link startWorker}. */
     async publish(over: Partial<typeof workflows.$inferInsert> & { timeoutSeconds?: number } = {}) {
       const { timeoutSeconds, ...columns } = over;
