@@ -2,9 +2,8 @@ import { Option, type Command } from 'commander';
 import type { ListOptions, ShowOptions } from '../commands/executions.js';
 import type { SignalOptions } from '../commands/messages.js';
 import type { Where } from '../workflows/resolve.js';
-import { directory, environment, type Program } from './program.js';
+import { directory, environment, WORKFLOW, type Program } from './program.js';
 
-const WORKFLOW = ['<workflow>', 'name, name@version or id'] as const;
 const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
 /** An option that can be given several times: its values in order. */
 const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];

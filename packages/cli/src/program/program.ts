@@ -23,6 +23,9 @@ export class Program extends Command {
   }
 }
 
+/** What names a workflow, the same in every command that takes one: `.argument(...WORKFLOW)`. */
+export const WORKFLOW = ['<workflow>', 'name, name@version or id'] as const;
+
 /** `-C`, the same in every command that is about a project. */
 export const directory = (): Option =>
   new Option('-C, --dir <dir>', 'the project, when it is not this folder or above');

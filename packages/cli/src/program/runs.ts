@@ -1,5 +1,5 @@
 import type { RunOptions } from '../commands/run.js';
-import { directory, environment, type Program } from './program.js';
+import { directory, environment, WORKFLOW, type Program } from './program.js';
 
 /** Starting runs. */
 export function addRunCommands(program: Program): void {
@@ -9,7 +9,7 @@ export function addRunCommands(program: Program): void {
     .description(
       'Start a run. A name means your own newest version, else a GLOBAL one; name@version means exactly that; inside a project, the version that was pushed from it.',
     )
-    .argument('<workflow>', 'name, name@version or id')
+    .argument(...WORKFLOW)
     .option('--input <json>', 'its input: a JSON object, @file, or - for standard input')
     .option('--wait', 'wait for the end; exit 1 unless it COMPLETED')
     .option('--follow', 'wait, and show each step as it happens')

@@ -1,5 +1,5 @@
 import type { Where } from '../workflows/resolve.js';
-import { directory, environment, type Program } from './program.js';
+import { directory, environment, WORKFLOW, type Program } from './program.js';
 
 /** `workflows …`: what is published. */
 export function addWorkflowCommands(program: Program): void {
@@ -11,7 +11,7 @@ export function addWorkflowCommands(program: Program): void {
   workflows
     .command('show')
     .description('One version: what it declares, its artifact, its diagram.')
-    .argument('<workflow>', 'name, name@version or id')
+    .argument(...WORKFLOW)
     .addOption(environment())
     .addOption(directory())
     .action(
@@ -22,7 +22,7 @@ export function addWorkflowCommands(program: Program): void {
   workflows
     .command('fork')
     .description('Copy a GLOBAL workflow into your tenant, so that it can run there.')
-    .argument('<workflow>', 'name, name@version or id')
+    .argument(...WORKFLOW)
     .addOption(environment())
     .addOption(directory())
     .action(
