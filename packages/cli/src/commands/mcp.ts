@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger, onShutdown } from '@pegasus-workflows/kit';
 import type { Context } from '../context.js';
 import { McpServer } from '../mcp/server.js';
@@ -19,7 +20,7 @@ export async function mcp(context: Context): Promise<never> {
   const server = new McpServer(context, logger, readVersion());
   let lastCallsMs = 0;
   const shutdown = onShutdown(logger, async () => {
-    await Promise.race([transport.idle(), after(lastCallsMs)]);
+    await Promise.race([transport.idle(), delay(lastCallsMs)]);
     await server.close();
   });
   transport.onend = () => {
@@ -37,10 +38,4 @@ function reserveStandardOutput(): Sink {
   const write = stdout.write.bind(stdout);
   stdout.write = stderr.write.bind(stderr);
   return { write: (text) => write(text), once: (event, listener) => stdout.once(event, listener) };
-}
-
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

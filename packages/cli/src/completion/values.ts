@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'smol-toml';
+import { isTable } from '../credentials/edit.js';
 import { readCredentials } from '../credentials/files.js';
 import { type Place } from '../credentials/location.js';
 import { findUpward, MANIFEST_FILE } from '../project/locate.js';
@@ -82,8 +83,4 @@ async function readToml({ cwd, dir }: ValuePlace, file: string): Promise<Record<
   } catch {
     return {};
   }
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -103,7 +103,7 @@ function replace(lines: string[], header: number, values: ProfileValues, ending:
   return edited;
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
+export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

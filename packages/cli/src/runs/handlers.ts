@@ -6,7 +6,7 @@ import {
   type PegasusClient,
 } from 'pegasus-workflows-sdk/client';
 import { type Context } from '../context.js';
-import { nearest } from '../did-you-mean.js';
+import { nearest } from '@pegasus-workflows/project/nearest';
 import { type FoundExecution } from './find.js';
 
 /** Every run answers to these; they are Temporal's own. */

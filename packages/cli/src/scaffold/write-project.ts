@@ -15,6 +15,8 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { isWithin } from '../files/is-within.js';
+import { isCode } from '../files/write-atomically.js';
 
 /** What makes a folder a project. */
 const MANIFEST = 'pegasus-workflows.toml';
@@ -31,7 +33,7 @@ export async function writeProject(
   busy: readonly string[],
 ): Promise<void> {
   await refuseOccupied(target);
-  const replaceable = !busy.some((folder) => isWithin(folder, target));
+  const replaceable = !busy.some((folder) => isWithin(target, folder));
   if (replaceable && (await moveIntoPlace(target, files))) return;
   await writeInPlace(target, files);
 }
@@ -46,7 +48,7 @@ async function moveIntoPlace(target: string, files: ReadonlyMap<string, string>)
     return true;
   } catch (error) {
     await refuseOccupied(target);
-    if (hasCode(error, 'EBUSY', 'EPERM', 'EACCES', 'EROFS', 'EEXIST')) return false;
+    if (isCode(error, 'EBUSY', 'EPERM', 'EACCES', 'EROFS', 'EEXIST')) return false;
     throw error;
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -78,8 +80,8 @@ async function refuseOccupied(target: string): Promise<void> {
   try {
     entries = await readdir(target);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    if (hasCode(error, 'ENOTDIR'))
+    if (isCode(error, 'ENOENT')) return;
+    if (isCode(error, 'ENOTDIR'))
       throw new PegasusError('CONFLICT', `${target} is a file.`, {
         hint: 'Name another place: --dir <dir>.',
       });
@@ -89,13 +91,4 @@ async function refuseOccupied(target: string): Promise<void> {
     throw new PegasusError('CONFLICT', `${target} is not empty; nothing was written.`, {
       hint: 'Name an empty or new folder: --dir <dir>.',
     });
-}
-
-function isWithin(folder: string, parent: string): boolean {
-  const relative = path.relative(parent, folder);
-  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
-}
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
 }

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { ProjectError, type Problem, type ProjectWorkflow } from '@pegasus-workflows/project';
 import { build, type BuildFailure, type Plugin } from 'esbuild';
-import { isWithin } from '../paths/confine.js';
+import { isWithin } from '../../files/is-within.js';
 
 /**
  * Checks that no file a workflow imports by its path lies outside the project, links resolved; such a file is not

@@ -20,6 +20,7 @@ import type { Stats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { isWithin } from '../../files/is-within.js';
 import { isCode } from '../../files/write-atomically.js';
 
 /** Longer than any path that Linux, macOS or Windows takes. */
@@ -123,12 +124,6 @@ export async function below(folder: string, file: string): Promise<string | unde
   if (!isWithin(folder, real))
     throw outside('is or goes through a symbolic link that leads outside the folder');
   return real;
-}
-
-/** Whether `inner` is `outer` or lies in it; both absolute and normal. */
-export function isWithin(outer: string, inner: string): boolean {
-  const relative = path.relative(outer, inner);
-  return relative === '' || (!/^\.\.(?:[\\/]|$)/.test(relative) && !path.isAbsolute(relative));
 }
 
 async function realOf(parameter: string, text: string, named: string): Promise<string | undefined> {
