@@ -13,6 +13,7 @@ import { connectTemporal, openDatabase, schema, type TemporalPort, type Tx } fro
 import { eq } from 'drizzle-orm';
 import { QUEUED_GRACE_MS } from '../../packages/server/src/executions/reconciler.js';
 import { forEachDialect, type TestDialect } from '../server/support.js';
+import { serverSecrets } from '../support/secrets.js';
 import { eventually } from '../support/wait.js';
 import { startWorker } from './support.js';
 
@@ -24,10 +25,7 @@ import { startWorker } from './support.js';
 const temporal = inject('temporal');
 const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
 const RECONCILE_MS = 1_000;
-const secrets = {
-  PEGASUS_URL_SIGNING_KEY: randomBytes(32).toString('hex'),
-  PEGASUS_RUNNER_TOKEN: randomBytes(32).toString('hex'),
-};
+const secrets = serverSecrets();
 interface ServerProcess {
   url: string;
   /** How it ended: the signal, or the exit code. */

@@ -23,7 +23,9 @@ import { executions, tenants, workflows } from '../../packages/server/src/infra/
 import { parseServerSettings } from '../../packages/server/src/infra/settings.js';
 import { connectTemporal } from '../../packages/server/src/infra/temporal-client.js';
 import { type TemporalPort } from '../../packages/server/src/infra/temporal.js';
+import { openVault } from '../../packages/server/src/infra/vault.js';
 import { type TestDialect } from '../server/support.js';
+import { serverSecrets } from '../support/secrets.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
@@ -62,8 +64,7 @@ export async function startHarness(
     TEMPORAL_NAMESPACE: temporal.namespace,
     PEGASUS_PGLITE_DIR: 'memory://',
     PEGASUS_ARTIFACTS_DIR: 'unused',
-    PEGASUS_URL_SIGNING_KEY: randomBytes(32).toString('hex'),
-    PEGASUS_RUNNER_TOKEN: randomBytes(32).toString('hex'),
+    ...serverSecrets(),
     ...options.env,
   });
   const real = connectTemporal(temporal);
@@ -73,6 +74,7 @@ export async function startHarness(
   const artifacts = {} as ArtifactStore;
   const engine = createExecutionEngine({
     db,
+    vault: openVault(settings.masterKeys),
     artifacts,
     logger,
     settings,

@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -8,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BootstrapFile } from '@pegasus-workflows/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { serverSecrets } from '../support/secrets.js';
 import { copyPgliteTemplate } from '../support/pglite-template.js';
 import '../support/provided.js';
 import { artifact } from './artifacts.js';
@@ -19,7 +19,7 @@ describe('a publish cut short', () => {
   let dir: string;
   let port: number;
   let child: ChildProcess | undefined;
-  const secret = randomBytes(32).toString('hex');
+  const secrets = serverSecrets();
   const made = artifact();
 
   beforeEach(async () => {
@@ -43,8 +43,7 @@ describe('a publish cut short', () => {
         PEGASUS_PORT: String(port),
         PEGASUS_PGLITE_DIR: join(dir, 'db'),
         PEGASUS_ARTIFACTS_DIR: join(dir, 'artifacts'),
-        PEGASUS_URL_SIGNING_KEY: secret,
-        PEGASUS_RUNNER_TOKEN: secret,
+        ...secrets,
         PEGASUS_BOOTSTRAP_FILE: join(dir, 'bootstrap.json'),
         ...(failpoints ? { PEGASUS_FAILPOINTS: failpoints } : {}),
       },

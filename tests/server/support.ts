@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
@@ -18,6 +18,7 @@ import {
   keyFinder,
   openDatabase,
   openLocalArtifacts,
+  openVault,
   parseServerSettings,
   schema,
   type DatabaseSettings,
@@ -26,6 +27,7 @@ import {
 import { freshPglite } from '../support/pglite-template.js';
 import { createDatabase } from '../support/postgres.js';
 import '../support/provided.js';
+import { serverSecrets } from '../support/secrets.js';
 import { type Artifact } from './artifacts.js';
 
 export interface TestDialect {
@@ -74,8 +76,7 @@ export async function testServer(dialect: TestDialect) {
     TEMPORAL_NAMESPACE: temporal.namespace,
     PEGASUS_PGLITE_DIR: 'memory://',
     PEGASUS_ARTIFACTS_DIR: join(dir, 'artifacts'),
-    PEGASUS_URL_SIGNING_KEY: randomBytes(32).toString('hex'),
-    PEGASUS_RUNNER_TOKEN: randomBytes(32).toString('hex'),
+    ...serverSecrets(),
     PEGASUS_PUBLIC_URL: 'http://pegasus.test',
   });
   let offsetMs = 0;
@@ -87,6 +88,7 @@ export async function testServer(dialect: TestDialect) {
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
+    vault: openVault(settings.masterKeys),
     logger,
     metrics: new Registry(),
     settings,

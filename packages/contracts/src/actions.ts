@@ -20,6 +20,17 @@ export const ACTIONS = [
   'ReadWorkflowConfig',
   'ReadIntegrationProjection',
   'WriteIntegrationProjection',
+  'CallExternal',
+  'ControlWorkflowExecution',
+  'RetireWorkflow',
+  'ManageMembers',
+  'ManageApiKeys',
+  'ManageTenants',
+  'ReadAuditLog',
+  'ManageIntegrationIngress',
+  'ManageExternalConnections',
+  'ManageSmsProvider',
+  'ManageWebhooks',
 ] as const;
 export const actionSchema = z.enum(ACTIONS);
 export type Action = z.infer<typeof actionSchema>;
@@ -32,6 +43,7 @@ export const RUNTIME_ACTIONS = [
   'ReadIntegrationProjection',
   'WriteIntegrationProjection',
   'EmitTenantEvent',
+  'CallExternal',
 ] as const satisfies readonly Action[];
 
 /** Roles of people and service accounts, and what each may do. `workflow_runtime` is absent: no person holds it. */
@@ -44,6 +56,8 @@ export const ROLE_ACTIONS = {
     'CancelWorkflowExecution',
     'RetryWorkflowExecution',
     'SignalWorkflowExecution',
+    'ControlWorkflowExecution',
+    'RetireWorkflow',
     'ManageWorkflowTriggers',
     'ManageWorkflowSecrets',
     'ManageWorkflowConfigs',

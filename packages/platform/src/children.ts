@@ -49,6 +49,7 @@ export function serverChild(settings: ChildSettings): Child {
     PEGASUS_ARTIFACTS_DIR: layout.artifacts,
     PEGASUS_URL_SIGNING_KEY_FILE: layout.secrets.urlSigningKey,
     PEGASUS_RUNNER_TOKEN_FILE: layout.secrets.runnerToken,
+    PEGASUS_MASTER_KEYS_FILE: layout.secrets.masterKeys,
     PEGASUS_BOOTSTRAP_FILE: layout.secrets.bootstrap,
   });
 }

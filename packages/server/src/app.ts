@@ -1,9 +1,11 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { requireApiKey, requireRunnerToken } from './access/middleware.js';
+import { createCapabilities } from './capabilities.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { mountExecutions } from './executions/routes.js';
 import { httpMetrics } from './health/http-metrics.js';
 import { registerHealth } from './health/routes.js';
+import { type Capability } from './infra/capability.js';
 import { type AppEnv, type Services } from './infra/context.js';
 import { installErrorHandlers } from './infra/http-errors.js';
 import { requestLog } from './infra/http-log.js';
@@ -12,8 +14,12 @@ import { nothingStored } from './workflows/requirements.js';
 import { registerWorkflows } from './workflows/routes.js';
 import { type WorkflowRow } from './workflows/store.js';
 
-/** The whole HTTP surface; nothing runs yet. A new capability is one more line here. */
-export function createApp(services: Services, engine: ExecutionEngine): OpenAPIHono<AppEnv> {
+/** The whole HTTP surface; nothing runs yet. A new capability is one more line of `capabilities.ts`. */
+export function createApp(
+  services: Services,
+  engine: ExecutionEngine,
+  capabilities: readonly Capability[] = createCapabilities(services, engine),
+): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>();
   installErrorHandlers(app);
   app.use(requestLog(services.logger, httpMetrics(services.metrics)));
@@ -29,6 +35,7 @@ export function createApp(services: Services, engine: ExecutionEngine): OpenAPIH
     requirements: nothingStored,
   });
   mountExecutions(app, engine);
+  for (const capability of capabilities) capability.mount(app);
   mountInternal(app, services, engine.demand);
   return app;
 }

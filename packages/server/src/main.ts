@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { bootstrap } from './access/bootstrap.js';
 import { keyFinder } from './access/key-cache.js';
 import { createApp } from './app.js';
+import { createCapabilities } from './capabilities.js';
 import { createExecutionEngine } from './executions/engine.js';
 import { ArtifactVerifier } from './infra/artifact-verifier.js';
 import { openLocalArtifacts } from './infra/artifacts.js';
@@ -12,6 +13,7 @@ import { type Services } from './infra/context.js';
 import { openDatabase } from './infra/database.js';
 import { parseServerSettings, type ServerSettings } from './infra/settings.js';
 import { connectTemporal } from './infra/temporal-client.js';
+import { openVault } from './infra/vault.js';
 import { startSweeper } from './workflows/sweeper.js';
 
 /** An upload may take as long as its URL lives. */
@@ -26,9 +28,14 @@ runMain(logger, async () => {
   const services = await openServices(settings);
   if (settings.bootstrapFile) await bootstrap(services.db, settings.bootstrapFile, services.clock, logger);
   const engine = createExecutionEngine(services);
-  const app = createApp(services, engine);
+  const capabilities = createCapabilities(services, engine);
+  const app = createApp(services, engine, capabilities);
   const server = await listen(app.fetch, settings);
-  const jobs = [engine.startBackground(), startSweeper(services)];
+  const jobs = [
+    engine.startBackground(),
+    startSweeper(services),
+    ...capabilities.flatMap((capability) => capability.start?.() ?? []),
+  ];
 
   const url = `http://${settings.host}:${settings.port}`;
   logger.info({ url, publicUrl: settings.publicUrl, database: services.db.dialect }, 'listening');
@@ -61,6 +68,7 @@ async function openServices(settings: ServerSettings): Promise<Services> {
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
+    vault: openVault(settings.masterKeys),
     db,
     findKey: await keyFinder(db),
   };

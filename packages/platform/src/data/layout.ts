@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,7 +13,7 @@ export interface DataLayout {
   runner: string;
   logs: { server: string; supervisor: string };
   pids: { server: string; supervisor: string };
-  secrets: { urlSigningKey: string; runnerToken: string; bootstrap: string };
+  secrets: { urlSigningKey: string; runnerToken: string; masterKeys: string; bootstrap: string };
 }
 
 const SECRET_BYTES = 32;
@@ -36,6 +36,7 @@ export function dataLayout(dataDir: string): DataLayout {
     secrets: {
       urlSigningKey: join(root, 'secrets', 'url-signing.key'),
       runnerToken: join(root, 'secrets', 'runner.token'),
+      masterKeys: join(root, 'secrets', 'master-keys.json'),
       bootstrap: join(root, 'secrets', 'bootstrap.json'),
     },
   };
@@ -55,4 +56,11 @@ export async function prepareDataDir(layout: DataLayout): Promise<void> {
   for (const path of [layout.secrets.urlSigningKey, layout.secrets.runnerToken]) {
     await createFileAtomic(path, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`, 0o600);
   }
+  await createFileAtomic(layout.secrets.masterKeys, firstMasterKeys(), 0o600);
+}
+
+/** A JSON Web Key Set of one key: what secrets at rest are wrapped with. */
+function firstMasterKeys(): string {
+  const k = randomBytes(SECRET_BYTES).toString('base64url');
+  return `${JSON.stringify({ keys: [{ kty: 'oct', kid: randomUUID(), k }] }, null, 2)}\n`;
 }

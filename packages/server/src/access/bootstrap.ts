@@ -64,7 +64,7 @@ async function workingKeys(db: Database, path: string, now: Date): Promise<strin
   const owner = await workingKey(db, apiKey, now);
   const platformOwner = await workingKey(db, platformApiKey, now);
   if (owner?.tenantId !== tenantId || platformOwner?.tenantId !== platformTenantId) return undefined;
-  return [owner.keyId, platformOwner.keyId];
+  return [owner.keyId, platformOwner.keyId].filter((id) => id !== null);
 }
 
 async function workingKey(db: Database, key: string, now: Date): Promise<Principal | undefined> {

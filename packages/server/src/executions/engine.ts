@@ -10,6 +10,7 @@ import { executionMetrics } from './metrics.js';
 import { OpenCounts } from './open-counts.js';
 import { OutcomeWriter } from './outcome.js';
 import { Queries } from './queries.js';
+import { QueuedRuns } from './queued.js';
 import { Reconciler } from './reconciler.js';
 import { ExecutionService } from './service.js';
 import { Signals } from './signals.js';
@@ -23,6 +24,9 @@ export interface ExecutionEngine {
   readonly signals: Signals;
   readonly queries: Queries;
   readonly histories: Histories;
+  /** Runs that no caller waits for. */
+  readonly queued: QueuedRuns;
+  readonly workflowCache: WorkflowCache;
   readonly demand: DemandSet;
   /** Starts the close feed and the reconciler; the first pass begins at once. */
   startBackground(): Stoppable;
@@ -59,7 +63,8 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
     workflowCache: new WorkflowCache(db),
     starting: new Map<string, Promise<unknown>>(),
   };
-  const reconciler = new Reconciler(shared);
+  const queued = new QueuedRuns(shared);
+  const reconciler = new Reconciler({ ...shared, queued });
   const store = new ExecutionStore(db);
   const lookup = new ExecutionLookup({ ...shared, store });
   const { workflowsEnabled } = settings;
@@ -68,6 +73,8 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
     signals: new Signals({ lookup, temporal, wakeups }),
     queries: new Queries({ lookup, temporal, demand: shared.demand }),
     histories: new Histories({ lookup, temporal }),
+    queued,
+    workflowCache: shared.workflowCache,
     demand: shared.demand,
     startBackground: () => {
       const needed = (): boolean => counts.total > watchers.size;

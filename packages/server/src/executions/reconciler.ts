@@ -16,8 +16,7 @@ import { type ExecutionMetrics } from './metrics.js';
 import { isOutage } from './outage.js';
 import { type OpenCounts } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
-import { startRun } from './starter.js';
-import { type Watchers } from './watchers.js';
+import { type QueuedRuns } from './queued.js';
 import { type WorkflowCache } from './workflow-cache.js';
 
 /**
@@ -50,7 +49,7 @@ export interface ReconcilerParts {
   clock: () => Date;
   metrics: ExecutionMetrics;
   outcome: OutcomeWriter;
-  watchers: Watchers;
+  queued: QueuedRuns;
   counts: OpenCounts;
   demand: DemandSet;
   workflowCache: WorkflowCache;
@@ -190,29 +189,21 @@ export class Reconciler {
 
   /** Invariant 2. */
   async #start(row: OpenRow): Promise<void> {
-    const { db, clock, outcome, watchers, workflowCache } = this.#parts;
+    const { db, clock, workflowCache } = this.#parts;
     // An embedded database has one server, which knows what it is starting.
     const grace = db.dialect === 'pglite' ? 0 : QUEUED_GRACE_MS;
     if (clock().getTime() - row.queuedAt.getTime() < grace) return;
     const workflow = await workflowCache.get(row.tenantId, row.workflowId);
     const [stored] = await db.system((tx) =>
       tx
-        .select({ input: executions.input })
+        .select()
         .from(executions)
         .where(and(eq(executions.id, row.id), eq(executions.status, 'QUEUED'))),
     );
-    if (!workflow || !stored || this.#parts.starting.has(row.id)) return;
+    if (!workflow || !stored) return;
     failpoint('reconcile.before-start');
-    const result = await startRun(this.#parts, { executionId: row.id, workflow, input: stored.input });
-    if (result.kind === 'started') {
-      const startedAt = clock();
-      const { temporalWorkflowId } = row;
-      this.#repaired(await outcome.started(row.id, { runId: result.runId, startedAt }), 'restarted', row);
-      watchers.watch({ executionId: row.id, temporalWorkflowId, runId: result.runId, startedAt });
-    } else if (result.kind === 'refused') {
-      const end = { status: 'FAILED', errorMessage: result.message, at: clock(), onlyQueued: true } as const;
-      this.#repaired(await outcome.ended(row.id, end), 'refused', row);
-    }
+    const written = await this.#parts.queued.start(stored, workflow);
+    if (written) this.#repaired(written, 'restarted', row);
   }
 
   /** Invariant 3. */

@@ -219,7 +219,12 @@ export class ExecutionService {
   /** Invariants 2 and 3. The answer does not wait for the row's RUNNING: whoever reads it here finds it written. */
   async #start(caller: Caller, row: ExecutionRow, workflow: RunnableWorkflow): Promise<Execution> {
     const { outcome, watchers, clock, logger } = this.#parts;
-    const result = await startRun(this.#parts, { executionId: row.id, workflow, input: row.input });
+    const result = await startRun(this.#parts, {
+      executionId: row.id,
+      workflow,
+      input: row.input,
+      triggerSource: row.triggerSource,
+    });
     failpoint('run.after-start');
     const now = clock();
     if (result.kind === 'started') {

@@ -1,15 +1,17 @@
 import pLimit from 'p-limit';
-import { artifactTaskQueue, temporalWorkflowId, type ManualInput } from '@pegasus-workflows/contracts';
+import { artifactTaskQueue, temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
 import { TEMPORAL_DEADLINES, TemporalError, type TemporalPort } from '../infra/temporal.js';
 import { type ExecutionMetrics } from './metrics.js';
+import { type ExecutionRow } from './row.js';
 import { type RunnableWorkflow } from './workflow-cache.js';
 
 export interface RunToStart {
   executionId: string;
   workflow: RunnableWorkflow;
   input: Record<string, unknown> | null;
+  triggerSource: ExecutionRow['triggerSource'];
 }
 
 /**
@@ -46,10 +48,11 @@ export async function startRun(
 
 async function tryStart(
   temporal: TemporalPort,
-  { executionId, workflow, input }: RunToStart,
+  { executionId, workflow, input, triggerSource }: RunToStart,
 ): Promise<StartResult> {
   const workflowId = temporalWorkflowId(workflow.tenantId, workflow.name, executionId);
-  const argument: ManualInput = { executionId, input };
+  // An event's row holds the workflow's whole argument; every other input is wrapped.
+  const argument = triggerSource === 'EVENT' ? input : { executionId, input };
   try {
     const { runId } = await temporal.start({
       workflowId,

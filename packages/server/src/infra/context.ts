@@ -6,6 +6,7 @@ import { type ArtifactStore } from './artifacts.js';
 import { type Database } from './database.js';
 import { type ServerSettings } from './settings.js';
 import { type TemporalPort } from './temporal.js';
+import { type Vault } from './vault.js';
 
 /** Who makes a call, and what they may do. */
 export interface Principal {
@@ -14,7 +15,28 @@ export interface Principal {
   /** Whether the tenant is the platform tenant, whose workflows every tenant sees. */
   isPlatformTenant: boolean;
   actions: ReadonlySet<Action>;
-  keyId: string;
+  /** The API key of the call; null when a running execution makes it. */
+  keyId: string | null;
+  /** Set when a running execution makes the call, with its runtime token. */
+  execution?: CallingExecution | undefined;
+}
+
+/** The execution that a runtime token stands for, as its row has it now. */
+export interface CallingExecution {
+  id: string;
+  workflowId: string;
+  /** Its mutations are recorded instead of made. */
+  dryRun: boolean;
+}
+
+/** What a dry run would have changed. */
+export interface Mutation {
+  /** The client's method, such as `sms.send`. */
+  method: string;
+  /** The action it needs. */
+  capability: Action;
+  args: Record<string, unknown>;
+  wouldReturn: unknown;
 }
 
 /** An API key as it is stored, with what its tenant is. */
@@ -39,6 +61,8 @@ export interface Services {
   artifacts: ArtifactStore;
   verifier: ArtifactVerifier;
   temporal: TemporalPort;
+  /** Seals what must not be readable at rest. */
+  vault: Vault;
   logger: Logger;
   /** Where every part registers the numbers that `/metrics` shows. */
   metrics: Registry;
@@ -51,6 +75,8 @@ export interface AppEnv {
   Variables: {
     /** Set by `access/middleware.ts` for everything under `/api/v1`. */
     principal: Principal;
+    /** Keeps what a dry run would have changed; set with a principal whose execution is one. */
+    recordMutation: (mutation: Mutation) => Promise<void>;
     correlationId: string;
     /** Writes the correlation id with every line. */
     log: Logger;

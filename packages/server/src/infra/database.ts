@@ -5,6 +5,7 @@ import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { sql, type ExtractTablesWithRelations } from 'drizzle-orm';
 import { type PgQueryResultHKT, type PgTransaction } from 'drizzle-orm/pg-core';
+import { currentActor } from './actor.js';
 import { lockDirectory } from './directory-lock.js';
 import { MIGRATION_LOCK, migrateDatabase } from './migrate.js';
 import * as schema from './schema.js';
@@ -19,7 +20,7 @@ import * as schema from './schema.js';
  * Invariants
  * 1. `tenant()` sees and writes rows of its tenant only (and reads GLOBAL workflows), whatever the query says.
  * 2. `system()` sees every row; only key look-up, presigned URLs, reconciler, sweeper and bootstrap use it.
- * 3. Role and tenant are set locally: no transaction inherits them from the one before on the same connection.
+ * 3. Role, tenant and actor are set locally: no transaction inherits them from the one before on the same connection.
  * 4. A transaction opened inside another one is refused at once, instead of waiting for itself for ever.
  * 5. A PGlite directory is open in one process at a time; what was committed survives `kill -9`.
  * 6. Migrations run under a lock, once each.
@@ -88,7 +89,7 @@ function confine(driver: Driver): Database {
     const scope = { open: true };
     try {
       const settings = `select set_config('role', '${role}', true), set_config('pegasus.tenant_id', '${tenantId}', true)`;
-      return await driver.transaction(settings, (tx) => current.run(scope, () => work(tx)));
+      return await driver.transaction(settings + actorSetting(), (tx) => current.run(scope, () => work(tx)));
     } catch (error) {
       if (isUnreachable(error)) {
         throw new PegasusError('SERVICE_UNAVAILABLE', 'The database cannot be reached.', { cause: error });
@@ -110,6 +111,13 @@ function confine(driver: Driver): Database {
     ping: () => driver.ping(),
     close: () => driver.close(),
   };
+}
+
+/** Who acts, for the audit trigger: one more column of the transaction's first statement, or nothing. */
+function actorSetting(): string {
+  const actor = currentActor();
+  if (!actor) return '';
+  return `, set_config('pegasus.actor', '${JSON.stringify(actor).replaceAll("'", "''")}', true)`;
 }
 
 /** Whether a failure says that the database is gone, or going, rather than that a statement was wrong. */

@@ -6,7 +6,9 @@ import {
   type Action,
 } from '@pegasus-workflows/contracts';
 import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
+import { type HttpBindings } from '@hono/node-server';
 import { type Context, type Handler } from 'hono';
+import { actAs, type Actor } from './actor.js';
 import { type AppEnv, type Principal } from './context.js';
 import { parseOrRefuse, readJsonBody } from './http-body.js';
 
@@ -18,6 +20,23 @@ export type Access = Action | 'any-key' | 'runner' | 'public';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type ObjectSchema = z.ZodObject;
+
+/**
+ * What a call becomes when a dry run makes it: nothing is changed, the call is recorded, and it answers with what it
+ * would have answered. Reads need none of this. A mutation that runtime tokens may make must have one.
+ */
+export interface DryRun<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType> {
+  /** The client's method, such as `sms.send`. */
+  method: string;
+  /** May read, to answer as the real call would; throws what the real call would throw. */
+  wouldReturn: (call: Call<P, Q, B>) => Promise<DryRunAnswer> | DryRunAnswer;
+}
+
+/** `data` undefined: the answer has no body. */
+export interface DryRunAnswer {
+  status: 200 | 201 | 202 | 204;
+  data?: unknown;
+}
 
 /** One call of the API, declared once: access, validation and documentation all follow from it. */
 export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType> {
@@ -35,6 +54,7 @@ export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B ext
     /** What an empty body stands for; without it, an empty body is refused. */
     emptyBody?: z.input<B>;
   };
+  dryRun?: DryRun<P, Q, B>;
   /** By status; a response without a schema has no JSON body. */
   responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
 }
@@ -84,16 +104,59 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
   const handler: Handler<AppEnv> = async (c) => {
     c.set('route', path);
     const principal = c.get('principal');
-    if (action in ROUTE_ACCESS) return handle(await readCall(c, operation, principal));
-    if (!principal?.actions.has(action as Action)) {
-      throw new PegasusError(
-        'FORBIDDEN',
-        `This call needs the action ${action}, which this key does not have.`,
-      );
+    if (!(action in ROUTE_ACCESS) && !principal?.actions.has(action as Action)) {
+      throw new PegasusError('FORBIDDEN', refusalOf(action, principal));
     }
-    return handle(await readCall(c, operation, principal));
+    const perform = async (): Promise<Response> => {
+      const call = await readCall(c, operation, principal);
+      if (principal?.execution?.dryRun && method !== 'GET') return answerDryRun(call, operation);
+      return handle(call);
+    };
+    return principal ? actAs(actorOf(c, principal, action), perform) : perform();
   };
   app.on(method, path, handler);
+}
+
+function refusalOf(action: Access, principal: Principal | undefined): string {
+  if (!principal?.execution) return `This call needs the action ${action}, which this key does not have.`;
+  return `This call needs the action ${action}, which the workflow does not declare; add it to required_actions of its manifest.`;
+}
+
+function actorOf(c: Context<AppEnv>, principal: Principal, action: Access): Actor {
+  return {
+    kind: principal.execution ? 'EXECUTION' : 'KEY',
+    principalId: principal.principalId,
+    keyId: principal.keyId,
+    executionId: principal.execution?.id ?? null,
+    action: action in ROUTE_ACCESS ? null : action,
+    method: c.req.method,
+    route: c.get('route') ?? '',
+    ip: remoteAddress(c),
+    correlationId: c.get('correlationId'),
+  };
+}
+
+/** The other end of the connection; null where there is none, as in tests. */
+export function remoteAddress(c: Context<AppEnv>): string | null {
+  const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
+  return incoming?.socket?.remoteAddress ?? null;
+}
+
+/** Nothing is changed; what would have been is recorded before it is answered. */
+async function answerDryRun<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
+  call: Call<P, Q, B>,
+  { dryRun, action }: Operation<P, Q, B>,
+): Promise<Response> {
+  const { c, params, query, body } = call;
+  if (!dryRun) throw new PegasusError('FORBIDDEN', 'A dry run cannot make this call.');
+  const { status, data: wouldReturn } = await dryRun.wouldReturn(call);
+  await c.get('recordMutation')({
+    method: dryRun.method,
+    capability: action as Action,
+    args: { ...params, ...query, ...(typeof body === 'object' && body !== null ? body : {}) },
+    wouldReturn: wouldReturn ?? null,
+  });
+  return status === 204 ? c.body(null, 204) : data(c, wouldReturn, status);
 }
 
 const ROUTE_ACCESS = { 'any-key': true, runner: true, public: true };

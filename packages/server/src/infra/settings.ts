@@ -6,6 +6,7 @@ import {
   type TemporalSettings,
 } from '@pegasus-workflows/kit';
 import { z } from 'zod';
+import { parseMasterKeys, type MasterKeySet } from './vault.js';
 
 /** What the server is told by its environment; `docs/architecture.md` explains each variable. */
 export interface ServerSettings {
@@ -17,6 +18,8 @@ export interface ServerSettings {
   artifactsDir: string;
   urlSigningKey: string;
   runnerToken: string;
+  /** What secrets at rest are wrapped with; the first key wraps, every key unwraps. */
+  masterKeys: MasterKeySet;
   bootstrapFile: string | undefined;
   reconcileIntervalMs: number;
   workflowsEnabled: boolean;
@@ -54,12 +57,27 @@ const envSchema = z
 
 const secretSchema = z.string().min(32, 'must be at least 32 characters');
 
+/** A JSON Web Key Set as text. */
+const masterKeysSchema = z.string().transform((text, context): MasterKeySet => {
+  try {
+    return parseMasterKeys(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not usable' });
+    return z.NEVER;
+  }
+});
+
 /** Reads and checks everything at start, so that a wrong setting is one sentence then and not a failure later. */
 export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): ServerSettings {
   const parsed = parseEnv(envSchema, env);
   const secrets = parseEnv(
-    z.object({ PEGASUS_URL_SIGNING_KEY: secretSchema, PEGASUS_RUNNER_TOKEN: secretSchema }),
+    z.object({
+      PEGASUS_URL_SIGNING_KEY: secretSchema,
+      PEGASUS_RUNNER_TOKEN: secretSchema,
+      PEGASUS_MASTER_KEYS: masterKeysSchema,
+    }),
     {
+      PEGASUS_MASTER_KEYS: secretFromEnv('PEGASUS_MASTER_KEYS', env),
       PEGASUS_URL_SIGNING_KEY: secretFromEnv('PEGASUS_URL_SIGNING_KEY', env),
       PEGASUS_RUNNER_TOKEN: secretFromEnv('PEGASUS_RUNNER_TOKEN', env),
     },
@@ -74,6 +92,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     artifactsDir: resolve(parsed.PEGASUS_ARTIFACTS_DIR),
     urlSigningKey: secrets.PEGASUS_URL_SIGNING_KEY,
     runnerToken: secrets.PEGASUS_RUNNER_TOKEN,
+    masterKeys: secrets.PEGASUS_MASTER_KEYS,
     bootstrapFile: parsed.PEGASUS_BOOTSTRAP_FILE && resolve(parsed.PEGASUS_BOOTSTRAP_FILE),
     reconcileIntervalMs: parsed.PEGASUS_RECONCILE_INTERVAL_MS,
     workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,

@@ -16,7 +16,7 @@ const UNIQUE_VIOLATION = '23505';
 
 /** What a row looks like on the wire. */
 export function toWorkflow(row: WorkflowRow): Workflow {
-  const { workflowType: _internal, createdAt, updatedAt, ...rest } = row;
+  const { workflowType: _internal, retiredAt: _hidden, createdAt, updatedAt, ...rest } = row;
   return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }
 

@@ -1,0 +1,83 @@
+import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { jsonb } from '../jsonb.js';
+import { tenantId } from './access.js';
+import { createdAt, createdBy, id, instant, name, updatedAt } from './columns.js';
+
+/** What a workflow remembers of an outside system's records. */
+export const integrationProjections = pgTable(
+  'integration_projections',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    integrationId: text('integration_id').notNull(),
+    entityType: text('entity_type').notNull(),
+    entityKey: text('entity_key').notNull(),
+    state: jsonb('state').notNull(),
+    /** From 1, one more at every replacement. */
+    version: integer('version').notNull().default(1),
+    updatedByUserId: uuid('updated_by_user_id'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [
+    uniqueIndex('integration_projections_key').on(t.tenantId, t.integrationId, t.entityType, t.entityKey),
+  ],
+);
+
+/** Where an outside system's webhooks come in. */
+export const integrationIngress = pgTable(
+  'integration_ingress',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    integrationId: text('integration_id').notNull(),
+    auth: text('auth', { enum: ['BEARER', 'HMAC'] }).notNull(),
+    /** BEARER: SHA-256 of the token, hex: what an incoming call is found by. */
+    tokenHash: text('token_hash'),
+    /** The token before the rotation, which works until `previousExpiresAt`. */
+    previousTokenHash: text('previous_token_hash'),
+    /** HMAC: the shared secret, a compact JWE. */
+    secret: text('secret'),
+    previousSecret: text('previous_secret'),
+    previousExpiresAt: instant('previous_expires_at'),
+    /** Which master key `secret` is wrapped with. */
+    masterKeyId: text('master_key_id'),
+    /** HMAC: header names, algorithm and tolerance. */
+    signature: jsonb('signature').$type<Record<string, unknown>>(),
+    eventType: text('event_type').notNull(),
+    /** Path in the payload whose value tells one delivery from another. */
+    dedupPath: text('dedup_path'),
+    /** Status, headers and body template of the answer that the partner expects. */
+    acknowledgement: jsonb('acknowledgement').$type<Record<string, unknown>>(),
+    enabled: boolean('enabled').notNull().default(true),
+    lastReceivedAt: instant('last_received_at'),
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [
+    uniqueIndex('integration_ingress_integration').on(t.tenantId, t.integrationId),
+    index('integration_ingress_token').on(t.tokenHash),
+    index('integration_ingress_previous_token').on(t.previousTokenHash),
+  ],
+);
+
+/** An outside HTTP API that the platform calls for workflows. */
+export const externalConnections = pgTable(
+  'external_connections',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    name: name(),
+    baseUrl: text('base_url').notNull(),
+    auth: text('auth', { enum: ['NONE', 'BEARER', 'API_KEY', 'OAUTH2_CLIENT_CREDENTIALS'] }).notNull(),
+    /** Everything about the authentication that is no secret; secrets are named by group and key. */
+    authConfig: jsonb('auth_config').$type<Record<string, unknown>>(),
+    timeoutSeconds: integer('timeout_seconds').notNull().default(30),
+    enabled: boolean('enabled').notNull().default(true),
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [uniqueIndex('external_connections_name').on(t.tenantId, t.name)],
+);

@@ -1,0 +1,50 @@
+import { boolean, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { jsonb } from '../jsonb.js';
+import { tenantId } from './access.js';
+import { createdAt, createdBy, id, instant, updatedAt } from './columns.js';
+
+/** Where a tenant wants to be told how its runs end. */
+export const webhooks = pgTable(
+  'webhooks',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    url: text('url').notNull(),
+    /** What deliveries are signed with, a compact JWE. */
+    secret: text('secret').notNull(),
+    masterKeyId: text('master_key_id'),
+    /** Statuses of executions that are told, such as `FAILED`. */
+    statuses: jsonb('statuses').$type<string[]>().notNull(),
+    /** Only runs of the workflow of this name; null is every one. */
+    workflowName: text('workflow_name'),
+    description: text('description'),
+    enabled: boolean('enabled').notNull().default(true),
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [index('webhooks_tenant').on(t.tenantId)],
+);
+
+/** One outcome told to one webhook, written with the outcome itself. */
+export const webhookDeliveries = pgTable(
+  'webhook_deliveries',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    webhookId: uuid('webhook_id')
+      .notNull()
+      .references(() => webhooks.id, { onDelete: 'cascade' }),
+    executionId: uuid('execution_id').notNull(),
+    status: text('status', { enum: ['PENDING', 'DELIVERED', 'DEAD'] })
+      .notNull()
+      .default('PENDING'),
+    attempts: integer('attempts').notNull().default(0),
+    responseStatus: integer('response_status'),
+    lastError: text('last_error'),
+    deliveredAt: instant('delivered_at'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [index('webhook_deliveries_newest').on(t.webhookId, t.createdAt.desc())],
+);
