@@ -27,14 +27,16 @@ export const executions = pgTable(
     dryRun: boolean('dry_run').notNull().default(false),
     /** From the `Idempotency-Key` header; one key is one execution of the tenant. */
     idempotencyKey: text('idempotency_key'),
-    /** A QUEUED row is not started before this instant; null is at once. */
+    /** QUEUED and not to be started yet: `executions/held.ts` lets it go. */
+    held: boolean('held').notNull().default(false),
+    /** A held row is not let go before this instant; null is at once. */
     startAfter: instant('start_after'),
     /** Temporal's: 1 comes first, 5 last. */
     priority: integer('priority'),
-    /** Of the open rows with one key, at most `concurrencyLimit` are started; the others stay QUEUED. */
+    /** Of the open rows with one key, at most `concurrencyLimit` are let go; the others stay held. */
     concurrencyKey: text('concurrency_key'),
     concurrencyLimit: integer('concurrency_limit'),
-    /** Of the rows with one key that have not started, the newest request's input counts. */
+    /** At most one held row of a workflow has a key: a further request replaces its input and its time. */
     debounceKey: text('debounce_key'),
     queuedAt: instant('queued_at').notNull().defaultNow(),
     startedAt: instant('started_at'),
@@ -55,11 +57,14 @@ export const executions = pgTable(
       .on(t.tenantId, t.idempotencyKey)
       .where(sql`${t.idempotencyKey} is not null`),
     index('executions_held')
+      .on(t.startAfter)
+      .where(sql`${t.held} and ${t.status} = 'QUEUED'`),
+    index('executions_concurrency')
       .on(t.tenantId, t.concurrencyKey)
       .where(sql`${t.concurrencyKey} is not null and ${t.status} in ('QUEUED', 'RUNNING')`),
     uniqueIndex('executions_debounce')
       .on(t.tenantId, t.workflowId, t.debounceKey)
-      .where(sql`${t.debounceKey} is not null and ${t.status} = 'QUEUED'`),
+      .where(sql`${t.debounceKey} is not null and ${t.held} and ${t.status} = 'QUEUED'`),
     index('executions_trigger')
       .on(t.triggeredByTriggerId)
       .where(sql`${t.triggeredByTriggerId} is not null and ${t.status} in ('QUEUED', 'RUNNING')`),
