@@ -1,5 +1,6 @@
 export { failpoint, FailpointError } from './failpoints.js';
 export { createLogger, type Logger } from './logger.js';
+export { runtimeTokens, type RuntimeClaims, type RuntimeTokens } from './runtime-token.js';
 export { parseEnv, secretFromEnv } from './settings.js';
 export { onShutdown, exitWhenParentDies, runMain } from './lifecycle.js';
 export {
