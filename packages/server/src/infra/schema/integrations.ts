@@ -1,4 +1,5 @@
-import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { Acknowledgement, SignatureScheme } from '@pegasus-workflows/contracts';
+import { boolean, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
 import { createdAt, createdBy, id, instant, name, updatedAt } from './columns.js';
@@ -32,7 +33,7 @@ export const integrationIngress = pgTable(
     tenantId: tenantId(),
     integrationId: text('integration_id').notNull(),
     auth: text('auth', { enum: ['BEARER', 'HMAC'] }).notNull(),
-    /** BEARER: SHA-256 of the token, hex: what an incoming call is found by. */
+    /** BEARER: SHA-256 of the token, hex. */
     tokenHash: text('token_hash'),
     /** The token before the rotation, which works until `previousExpiresAt`. */
     previousTokenHash: text('previous_token_hash'),
@@ -40,26 +41,26 @@ export const integrationIngress = pgTable(
     secret: text('secret'),
     previousSecret: text('previous_secret'),
     previousExpiresAt: instant('previous_expires_at'),
-    /** Which master key `secret` is wrapped with. */
+    /** First characters of the token or secret, for people to tell one from another; null when a partner made it. */
+    secretPrefix: text('secret_prefix'),
+    /** Which master key `secret` and `previousSecret` are wrapped with. */
     masterKeyId: text('master_key_id'),
     /** HMAC: header names, algorithm and tolerance. */
-    signature: jsonb('signature').$type<Record<string, unknown>>(),
+    signature: jsonb('signature').$type<SignatureScheme>(),
     eventType: text('event_type').notNull(),
     /** Path in the payload whose value tells one delivery from another. */
     dedupPath: text('dedup_path'),
+    /** Which headers of the partner's call the event keeps. */
+    keepHeaders: jsonb('keep_headers').$type<string[]>().notNull().default([]),
     /** Status, headers and body template of the answer that the partner expects. */
-    acknowledgement: jsonb('acknowledgement').$type<Record<string, unknown>>(),
+    acknowledgement: jsonb('acknowledgement').$type<Acknowledgement>(),
     enabled: boolean('enabled').notNull().default(true),
     lastReceivedAt: instant('last_received_at'),
     createdByUserId: createdBy(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (t) => [
-    uniqueIndex('integration_ingress_integration').on(t.tenantId, t.integrationId),
-    index('integration_ingress_token').on(t.tokenHash),
-    index('integration_ingress_previous_token').on(t.previousTokenHash),
-  ],
+  (t) => [uniqueIndex('integration_ingress_integration').on(t.tenantId, t.integrationId)],
 );
 
 /** An outside HTTP API that the platform calls for workflows. */

@@ -12,6 +12,10 @@ export const webhooks = pgTable(
     url: text('url').notNull(),
     /** What deliveries are signed with, a compact JWE. */
     secret: text('secret').notNull(),
+    /** The secret before the rotation: deliveries are signed with both until `previousExpiresAt`. */
+    previousSecret: text('previous_secret'),
+    previousExpiresAt: instant('previous_expires_at'),
+    /** Which master key `secret` and `previousSecret` are wrapped with. */
     masterKeyId: text('master_key_id'),
     /** Statuses of executions that are told, such as `FAILED`. */
     statuses: jsonb('statuses').$type<string[]>().notNull(),
@@ -19,6 +23,8 @@ export const webhooks = pgTable(
     workflowName: text('workflow_name'),
     description: text('description'),
     enabled: boolean('enabled').notNull().default(true),
+    /** Why the platform itself has disabled it; null when a person did, or when it is enabled. */
+    disabledReason: text('disabled_reason'),
     createdByUserId: createdBy(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -26,7 +32,7 @@ export const webhooks = pgTable(
   (t) => [index('webhooks_tenant').on(t.tenantId)],
 );
 
-/** One outcome told to one webhook, written with the outcome itself. */
+/** One outcome told to one webhook, written with the outcome itself by a trigger on `executions`. */
 export const webhookDeliveries = pgTable(
   'webhook_deliveries',
   {
