@@ -39,6 +39,12 @@ export const executionSchema = z.object({
   triggerSource: triggerSourceSchema,
   triggeredByTriggerId: idSchema.nullable(),
   dryRun: z.boolean(),
+  /** Ours, while it is QUEUED for its time: when it starts. */
+  startAfter: timestampSchema.optional(),
+  /** Ours, when the request named it. */
+  priority: z.number().int().optional(),
+  /** Ours, when the request named it. */
+  concurrencyKey: z.string().optional(),
   queuedAt: timestampSchema,
   startedAt: timestampSchema.nullable(),
   finishedAt: timestampSchema.nullable(),
@@ -47,10 +53,49 @@ export const executionSchema = z.object({
 });
 export type Execution = z.infer<typeof executionSchema>;
 
-export const runRequestSchema = z.strictObject({
-  input: z.record(z.string(), z.unknown()).optional(),
-  mode: z.enum(['live', 'dry_run']).optional(),
-});
+const keySchema = (most: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[\\x20-\\x7e]{1,${most}}$`), `must be 1 to ${most} printable ASCII characters`);
+
+/** Everything but `input` and `mode` is ours; a client that sends none of it starts a run at once. */
+export const runRequestSchema = z
+  .strictObject({
+    input: z.record(z.string(), z.unknown()).optional(),
+    mode: z.enum(['live', 'dry_run']).optional(),
+    /** The same as the header `Idempotency-Key`: one key is one execution of the tenant. */
+    idempotencyKey: keySchema(255).optional(),
+    /** When to start: a number of seconds from now, or an instant. Until then the execution is QUEUED. */
+    delay: z.union([z.number().int().min(1).max(LIMITS.runDelaySeconds), timestampSchema]).optional(),
+    /** Temporal's: 1 is the most urgent, 5 the least, 3 what is not said. */
+    priority: z.number().int().min(1).max(5).optional(),
+    /** Of the tenant's open executions with one key, at most `concurrencyLimit` run; the others are QUEUED. */
+    concurrencyKey: keySchema(200).optional(),
+    /** 1 unless said. */
+    concurrencyLimit: z.number().int().min(1).max(LIMITS.concurrencyLimit).optional(),
+    /**
+     * Starts once, `seconds` after the last of the requests with this key: each replaces the input of the one before
+     * and answers with the same execution. A request that comes after the start begins anew.
+     */
+    debounce: z
+      .strictObject({ key: keySchema(200), seconds: z.number().int().min(1).max(LIMITS.debounceSeconds) })
+      .optional(),
+  })
+  .superRefine((request, context) => {
+    const refuse = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (request.debounce && request.delay !== undefined)
+      refuse('delay', 'cannot be combined with debounce, which is a delay itself');
+    if (request.debounce && request.idempotencyKey !== undefined)
+      refuse('idempotencyKey', 'cannot be combined with debounce, whose key says which requests are one');
+    if (request.concurrencyLimit !== undefined && request.concurrencyKey === undefined)
+      refuse('concurrencyLimit', 'needs a concurrencyKey');
+    if (
+      typeof request.delay === 'string' &&
+      Date.parse(request.delay) > Date.now() + LIMITS.runDelaySeconds * 1000
+    )
+      refuse('delay', `must be at most ${LIMITS.runDelaySeconds / 86_400} days ahead`);
+  });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
 /** `FAILED,TIMED_OUT`: a comma-separated list of statuses, each once. */

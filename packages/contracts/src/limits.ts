@@ -20,6 +20,11 @@ export const LIMITS = {
   requestBodyBytes: 256 * 1024,
   /** Largest manifest.timeoutSeconds: 366 days. */
   workflowTimeoutSeconds: 366 * 24 * 3600,
+  /** Longest delay of a run: 366 days. */
+  runDelaySeconds: 366 * 24 * 3600,
+  debounceSeconds: 24 * 3600,
+  /** Largest `concurrencyLimit` of a run. */
+  concurrencyLimit: 10_000,
   uploadUrlSeconds: 900,
   downloadUrlSeconds: 300,
   executionsPageDefault: 50,

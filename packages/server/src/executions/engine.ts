@@ -3,7 +3,9 @@ import { type Services } from '../infra/context.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
 import { Wakeups } from '../infra/wakeups.js';
 import { DemandSet } from '../internal/demand.js';
+import { Admission } from './admission.js';
 import { startCloseFeed } from './close-feed.js';
+import { HeldRuns } from './held.js';
 import { Histories } from './histories.js';
 import { ExecutionLookup } from './lookup.js';
 import { executionMetrics } from './metrics.js';
@@ -26,6 +28,8 @@ export interface ExecutionEngine {
   readonly histories: Histories;
   /** Runs that no caller waits for. */
   readonly queued: QueuedRuns;
+  /** Quotas of tenants: whoever starts a run takes a place here. */
+  readonly admission: Admission;
   readonly workflowCache: WorkflowCache;
   readonly demand: DemandSet;
   /** Starts the close feed and the reconciler; the first pass begins at once. */
@@ -44,10 +48,7 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
   const logger = services.logger.child({ area: 'executions' });
   const metrics = executionMetrics(services.metrics);
   const wakeups = new Wakeups<ExecutionRow>();
-  const counts = new OpenCounts(
-    { open: settings.maxOpenExecutions, perDay: settings.maxExecutionsPerDay },
-    clock,
-  );
+  const counts = new OpenCounts(clock);
   const outcome = new OutcomeWriter({ db, logger, metrics, counts, wakeups });
   const watchers = new Watchers({ temporal, outcome, logger, metrics });
   const shared = {
@@ -66,14 +67,19 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
   const queued = new QueuedRuns(shared);
   const reconciler = new Reconciler({ ...shared, queued });
   const store = new ExecutionStore(db);
+  const limits = { open: settings.maxOpenExecutions, perDay: settings.maxExecutionsPerDay };
+  const admission = new Admission({ db, store, counts, limits });
+  const held = new HeldRuns({ ...shared, queued });
+  outcome.onPlaceFree = () => held.kick();
   const lookup = new ExecutionLookup({ ...shared, store });
   const { workflowsEnabled } = settings;
   return {
-    service: new ExecutionService({ ...shared, store, lookup, wakeups, workflowsEnabled }),
+    service: new ExecutionService({ ...shared, store, lookup, wakeups, admission, held, workflowsEnabled }),
     signals: new Signals({ lookup, temporal, wakeups }),
     queries: new Queries({ lookup, temporal, demand: shared.demand }),
     histories: new Histories({ lookup, temporal }),
     queued,
+    admission,
     workflowCache: shared.workflowCache,
     demand: shared.demand,
     startBackground: () => {
@@ -85,7 +91,8 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
         (signal) => reconciler.pass(signal),
         logger,
       );
-      return { stop: async () => void (await Promise.all([feed.stop(), passes.stop()])) };
+      const releases = held.start();
+      return { stop: async () => void (await Promise.all([feed.stop(), passes.stop(), releases.stop()])) };
     },
     reconcile: (signal = new AbortController().signal) => reconciler.pass(signal),
     settled: () => outcome.settledAll(),

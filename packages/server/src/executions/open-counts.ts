@@ -29,14 +29,12 @@ interface Tally {
 }
 
 export class OpenCounts {
-  readonly #limits: { open: number; perDay: number };
   readonly #clock: () => Date;
   readonly #tallies = new Map<string, Tally>();
   readonly #today = new Map<string, number>();
   #day: number;
 
-  constructor(limits: { open: number; perDay: number }, clock: () => Date) {
-    this.#limits = limits;
+  constructor(clock: () => Date) {
     this.#clock = clock;
     this.#day = this.startOfDay.getTime();
   }
@@ -58,20 +56,20 @@ export class OpenCounts {
   }
 
   /** Takes a place, or throws CONCURRENCY_LIMIT or DAILY_QUOTA_EXCEEDED. */
-  take(tenantId: string): Place {
+  take(tenantId: string, limits: { open: number; perDay: number }): Place {
     this.#turnDay();
     const tally = this.#tally(tenantId);
-    if (tally.open >= this.#limits.open) {
+    if (tally.open >= limits.open) {
       throw new PegasusError(
         'CONCURRENCY_LIMIT',
-        `${tally.open} executions of this tenant are open, the limit is ${this.#limits.open}; wait until some have finished, or cancel some`,
+        `${tally.open} executions of this tenant are open, the limit is ${limits.open}; wait until some have finished, or cancel some`,
       );
     }
     const today = this.#today.get(tenantId) ?? 0;
-    if (today >= this.#limits.perDay) {
+    if (today >= limits.perDay) {
       throw new PegasusError(
         'DAILY_QUOTA_EXCEEDED',
-        `this tenant has started ${today} executions today, the limit is ${this.#limits.perDay}; counting begins anew at midnight UTC`,
+        `this tenant has started ${today} executions today, the limit is ${limits.perDay}; counting begins anew at midnight UTC`,
       );
     }
     tally.open++;

@@ -56,6 +56,8 @@ export class OutcomeWriter {
   readonly #metrics: ExecutionMetrics;
   readonly #counts: OpenCounts;
   readonly #wakeups: Wakeups<ExecutionRow>;
+  /** Called after a row with a concurrency key has become terminal. */
+  onPlaceFree: () => void = () => {};
   #pending = new Map<string, Pending>();
   #writing = new Map<string, Pending>();
   #loop: Promise<void> | undefined;
@@ -192,6 +194,7 @@ export class OutcomeWriter {
     this.#counts.closed(row.tenantId);
     this.#metrics.closes.inc({ status: row.status });
     this.#wakeups.wake(row.id, row);
+    if (row.concurrencyKey !== null) this.onPlaceFree();
   }
 }
 

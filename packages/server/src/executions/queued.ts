@@ -64,7 +64,10 @@ export interface QueuedRunsParts {
 }
 
 /** What starting needs of a row. */
-export type StartableRow = Pick<ExecutionRow, 'id' | 'input' | 'triggerSource' | 'temporalWorkflowId'>;
+export type StartableRow = Pick<
+  ExecutionRow,
+  'id' | 'input' | 'triggerSource' | 'priority' | 'temporalWorkflowId'
+>;
 
 export class QueuedRuns {
   readonly #parts: QueuedRunsParts;
@@ -93,9 +96,9 @@ export class QueuedRuns {
 
   async #start(row: StartableRow, workflow: RunnableWorkflow): Promise<Written | undefined> {
     const { clock, outcome, watchers } = this.#parts;
-    const { id: executionId, input, triggerSource, temporalWorkflowId } = row;
+    const { id: executionId, input, triggerSource, priority, temporalWorkflowId } = row;
     failpoint('queued.before-start');
-    const result = await startRun(this.#parts, { executionId, workflow, input, triggerSource });
+    const result = await startRun(this.#parts, { executionId, workflow, input, triggerSource, priority });
     failpoint('queued.after-start');
     const now = clock();
     if (result.kind === 'started') {

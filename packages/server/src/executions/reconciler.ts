@@ -28,7 +28,7 @@ import { type WorkflowCache } from './workflow-cache.js';
  *
  * Invariants
  * 1. Visibility only says which rows need no question; every change of a row rests on an answer about that very run.
- * 2. A QUEUED row that nobody is starting is started; starting is idempotent, so a mistaken second start is harmless.
+ * 2. A QUEUED row that is not held and that nobody is starting is started; starting is idempotent, so a mistaken second start is harmless.
  * 3. A row whose run is unknown to Temporal fails only after it was unknown for {@link LOST_AFTER_MS} of passes.
  * 4. An open run whose row ended without ever having started is terminated (docs/adr/0003).
  * 5. When Temporal does not answer, no row changes.
@@ -62,6 +62,7 @@ interface OpenRow {
   tenantId: string;
   workflowId: string;
   status: ExecutionStatus;
+  held: boolean;
   temporalWorkflowId: string;
   temporalRunId: string | null;
   queuedAt: Date;
@@ -89,7 +90,7 @@ export class Reconciler {
     // Rows first: they alone say what is in demand when the server starts before Temporal does.
     const rows = await this.#openRows();
     counts.endCount(countBy(rows, (row) => row.tenantId));
-    const ofRows = rows.map((row) => row.artifact);
+    const ofRows = rows.filter((row) => !row.held).map((row) => row.artifact);
     demand.endPass(begunAt, [...ofRows, ...this.#withoutRow]);
     const { roots, queues } = await this.#listOpen(signal);
     this.#withoutRow = await this.#artifactsOf(queues, rows);
@@ -131,6 +132,7 @@ export class Reconciler {
             tenantId: executions.tenantId,
             workflowId: executions.workflowId,
             status: executions.status,
+            held: executions.held,
             temporalWorkflowId: executions.temporalWorkflowId,
             temporalRunId: executions.temporalRunId,
             queuedAt: executions.queuedAt,
@@ -172,7 +174,7 @@ export class Reconciler {
 
   async #compare(row: OpenRow, visible: VisibleRun | undefined, signal: AbortSignal): Promise<void> {
     const { temporal, outcome } = this.#parts;
-    if (this.#parts.starting.has(row.id)) return;
+    if (row.held || this.#parts.starting.has(row.id)) return;
     const isAsVisible = visible && row.status === 'RUNNING' && row.temporalRunId === visible.runId;
     if (isAsVisible) return void this.#unknownSince.delete(row.id);
     const run = await temporal.describe(row.temporalWorkflowId);

@@ -7,17 +7,21 @@ import {
   temporalWorkflowId,
   type Execution,
   type ExecutionStatus,
+  type RunRequest,
 } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
 import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
 import { type DemandSet } from '../internal/demand.js';
+import { type Admission } from './admission.js';
+import { type HeldRuns } from './held.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionMetrics } from './metrics.js';
-import { type OpenCounts, type Place } from './open-counts.js';
+import { type Place } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { toExecution, type ExecutionRow } from './row.js';
+import { planOf, planOfRetry, type RunPlan } from './run-options.js';
 import { startRun } from './starter.js';
 import { type ExecutionStore, type PageQuery } from './store.js';
 import { type Watchers } from './watchers.js';
@@ -34,6 +38,7 @@ import { type RunnableWorkflow } from './workflow-cache.js';
  * 2. An execution's row is committed before its run is asked of Temporal; a crash in between is the reconciler's.
  * 3. A start whose outcome nobody knows ends as FAILED and 502, and never leaves a run behind (docs/adr/0003).
  * 4. One idempotency key is one execution of the tenant, however many requests carry it, at once or later.
+ * 5. A held row is not started here: `held.ts` lets it go.
  */
 export interface ServiceParts {
   store: ExecutionStore;
@@ -45,7 +50,8 @@ export interface ServiceParts {
   outcome: OutcomeWriter;
   watchers: Watchers;
   wakeups: Wakeups<ExecutionRow>;
-  counts: OpenCounts;
+  admission: Admission;
+  held: HeldRuns;
   demand: DemandSet;
   starting: Map<string, Promise<unknown>>;
   workflowsEnabled: boolean;
@@ -69,7 +75,7 @@ export class ExecutionService {
   async run(
     caller: Caller,
     workflowId: string,
-    request: { input?: Record<string, unknown> | null | undefined; mode?: 'live' | 'dry_run' | undefined },
+    request: RunRequest,
     idempotencyKey?: string,
   ): Promise<Execution> {
     const workflow = await this.#parts.lookup.workflow(caller, workflowId);
@@ -80,7 +86,8 @@ export class ExecutionService {
         'Dry runs are not supported yet; leave mode out, or send "live".',
       );
     }
-    return this.#create(caller, workflow, request.input ?? null, idempotencyKey);
+    await this.#parts.admission.refuseIfTooLarge(caller.tenantId, 'input', request.input ?? null);
+    return this.#create(caller, workflow, planOf(request, idempotencyKey, this.#parts.clock()));
   }
 
   /** Starts a new run with the input of an ended one. Throws EXECUTION_NOT_RETRYABLE, and all that `run` throws. */
@@ -94,7 +101,7 @@ export class ExecutionService {
       throw new PegasusError('EXECUTION_NOT_RETRYABLE', `The execution is ${row.status}; ${states}. ${how}`);
     }
     this.#refuseUnlessRunnable(caller, workflow);
-    return this.#create(caller, workflow, row.input, idempotencyKey);
+    return this.#create(caller, workflow, planOfRetry(row, idempotencyKey));
   }
 
   /** A page, newest first. Throws NOT_FOUND, and VALIDATION_ERROR for a cursor of elsewhere or an impossible time. */
@@ -165,61 +172,65 @@ export class ExecutionService {
     throw notCancellable((await lookup.row(caller, workflowId, id)).status);
   }
 
-  async #create(
-    caller: Caller,
-    workflow: RunnableWorkflow,
-    input: Record<string, unknown> | null,
-    idempotencyKey: string | undefined,
-  ): Promise<Execution> {
-    const { store, counts, starting, demand } = this.#parts;
+  async #create(caller: Caller, workflow: RunnableWorkflow, plan: RunPlan): Promise<Execution> {
+    const { store, admission, starting, demand } = this.#parts;
     const { tenantId } = caller;
-    if (!counts.knowsToday(tenantId))
-      counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
+    const { idempotencyKey } = plan;
     let place: Place;
     try {
-      place = counts.take(tenantId);
+      place = await admission.admit(tenantId);
     } catch (error) {
       // A repeated request needs no place. Any other is told apart by the insert, without a look-up of its own.
       const present = idempotencyKey && (await store.byIdempotencyKey(tenantId, idempotencyKey));
-      if (present) return this.#replay(caller, present, workflow.id, input);
+      if (present) return this.#replay(caller, present, workflow.id, plan);
       throw error;
     }
     const id = randomUUID();
-    demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
+    if (!plan.held) {
+      demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
+    }
     let settle = (): void => {};
     starting.set(id, new Promise<void>((resolve) => (settle = resolve)));
     try {
-      const { row, isNew } = await store
-        .insert({
-          id,
-          tenantId,
-          workflowId: workflow.id,
-          input,
-          temporalWorkflowId: temporalWorkflowId(tenantId, workflow.name, id),
-          triggeredByUserId: caller.principalId,
-          idempotencyKey: idempotencyKey ?? null,
-        })
-        .catch((error: unknown) => {
-          place.giveBack();
-          throw error;
-        });
+      const wanted = {
+        ...plan,
+        id,
+        tenantId,
+        workflowId: workflow.id,
+        temporalWorkflowId: temporalWorkflowId(tenantId, workflow.name, id),
+        triggeredByUserId: caller.principalId,
+      };
+      const inserting = plan.debounceKey === null ? store.insert(wanted) : store.debounce(wanted);
+      const { row, isNew } = await inserting.catch((error: unknown) => {
+        place.giveBack();
+        throw error;
+      });
       if (!isNew) {
         place.giveBack();
-        return await this.#replay(caller, row, workflow.id, input);
+        if (plan.debounceKey !== null) return toExecution(row);
+        return await this.#replay(caller, row, workflow.id, plan);
       }
       place.keep();
       failpoint('run.after-insert');
-      return await this.#start(caller, row, workflow);
+      if (!plan.held) return await this.#start(caller, row, workflow);
     } finally {
       starting.delete(id);
       settle();
     }
+    return this.#hold(caller, workflow.id, id, plan);
+  }
+
+  /** A held row waits for its time; one that only waits for a place of its key may have it at once. */
+  async #hold(caller: Caller, workflowId: string, id: string, plan: RunPlan): Promise<Execution> {
+    if (plan.startAfter === null) await this.#parts.held.release();
+    return toExecution(await this.#parts.lookup.row(caller, workflowId, id));
   }
 
   /** Invariants 2 and 3. The answer does not wait for the row's RUNNING: whoever reads it here finds it written. */
   async #start(caller: Caller, row: ExecutionRow, workflow: RunnableWorkflow): Promise<Execution> {
     const { outcome, watchers, clock, logger } = this.#parts;
     const result = await startRun(this.#parts, {
+      priority: row.priority,
       executionId: row.id,
       workflow,
       input: row.input,
@@ -264,9 +275,13 @@ export class ExecutionService {
     caller: Caller,
     present: ExecutionRow,
     workflowId: string,
-    input: Record<string, unknown> | null,
+    { input, dryRun }: RunPlan,
   ): Promise<Execution> {
-    if (present.workflowId !== workflowId || !isDeepStrictEqual(present.input, input)) {
+    const isSame =
+      present.workflowId === workflowId &&
+      present.dryRun === dryRun &&
+      isDeepStrictEqual(present.input, input);
+    if (!isSame) {
       throw new PegasusError(
         'CONFLICT',
         'This Idempotency-Key was used for another workflow or another input; use a new key for a new run.',

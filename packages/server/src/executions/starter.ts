@@ -12,6 +12,7 @@ export interface RunToStart {
   workflow: RunnableWorkflow;
   input: Record<string, unknown> | null;
   triggerSource: ExecutionRow['triggerSource'];
+  priority: number | null;
 }
 
 /**
@@ -48,7 +49,7 @@ export async function startRun(
 
 async function tryStart(
   temporal: TemporalPort,
-  { executionId, workflow, input, triggerSource }: RunToStart,
+  { executionId, workflow, input, triggerSource, priority }: RunToStart,
 ): Promise<StartResult> {
   const workflowId = temporalWorkflowId(workflow.tenantId, workflow.name, executionId);
   // An event's row holds the workflow's whole argument; every other input is wrapped.
@@ -60,6 +61,7 @@ async function tryStart(
       workflowType: workflow.workflowType ?? '',
       taskQueue: artifactTaskQueue(workflow.tenantId, workflow.artifactSha256),
       executionTimeoutSeconds: workflow.timeoutSeconds ?? undefined,
+      priority: priority ?? undefined,
       argument,
     });
     return { kind: 'started', runId };

@@ -3,12 +3,11 @@ import { and, count, eq, gte, inArray, lt, or, sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { executions } from '../infra/schema.js';
 import { type ExecutionRow } from './row.js';
+import { type RunPlan } from './run-options.js';
 
 /** What a new execution's row begins with; the rest follows from the database's defaults. */
-export type NewExecution = Pick<
-  ExecutionRow,
-  'id' | 'tenantId' | 'workflowId' | 'input' | 'temporalWorkflowId' | 'triggeredByUserId' | 'idempotencyKey'
->;
+export type NewExecution = RunPlan &
+  Pick<ExecutionRow, 'id' | 'tenantId' | 'workflowId' | 'temporalWorkflowId' | 'triggeredByUserId'>;
 
 /** Which executions a page holds. */
 export interface PageQuery {
@@ -48,6 +47,31 @@ export class ExecutionStore {
         .where(eq(executions.idempotencyKey, row.idempotencyKey ?? ''));
       if (!present) throw new PegasusError('CONFLICT', 'this Idempotency-Key is in use; repeat the request');
       return { row: present, isNew: false };
+    });
+  }
+
+  /** Inserts a held row, or gives the held one with its debounce key the new input and time. */
+  debounce(row: NewExecution): Promise<{ row: ExecutionRow; isNew: boolean }> {
+    return this.#db.tenant(row.tenantId, async (tx) => {
+      const [stored] = await tx
+        .insert(executions)
+        .values({ ...row, status: 'QUEUED', triggerSource: 'USER' })
+        .onConflictDoUpdate({
+          target: [executions.tenantId, executions.workflowId, executions.debounceKey],
+          targetWhere: sql`debounce_key is not null and held and status = 'QUEUED'`,
+          set: {
+            input: row.input,
+            dryRun: row.dryRun,
+            priority: row.priority,
+            startAfter: row.startAfter,
+            concurrencyKey: row.concurrencyKey,
+            concurrencyLimit: row.concurrencyLimit,
+            triggeredByUserId: row.triggeredByUserId,
+            updatedAt: sql`now()`,
+          },
+        })
+        .returning();
+      return { row: stored!, isNew: stored!.id === row.id };
     });
   }
 

@@ -68,6 +68,7 @@ class TemporalClientPort implements TemporalPort {
           workflowType: { name: request.workflowType },
           taskQueue: { name: request.taskQueue },
           input: { payloads: payloads ?? [] },
+          ...(request.priority === undefined ? {} : { priority: { priorityKey: request.priority } }),
           workflowIdReusePolicy: WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
           ...(timeout === undefined

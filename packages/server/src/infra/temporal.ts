@@ -53,6 +53,8 @@ export interface StartRequest {
   taskQueue: string;
   /** Of the whole chain of runs; no limit when absent. */
   executionTimeoutSeconds?: number | undefined;
+  /** 1 is the most urgent, 5 the least; 3 when absent. */
+  priority?: number | undefined;
   /** The workflow's single argument. */
   argument: unknown;
 }

@@ -1,0 +1,97 @@
+import { PegasusError } from '@pegasus-workflows/contracts';
+import { eq } from 'drizzle-orm';
+import { type Database } from '../infra/database.js';
+import { tenants } from '../infra/schema.js';
+import { type OpenCounts, type Place } from './open-counts.js';
+import { type ExecutionStore } from './store.js';
+
+/**
+ * Job: lets a run of a tenant in, or says which of its quotas is full.
+ *
+ * Boundary: quotas are columns of the tenant, each null standing for the platform's own limit. They are remembered
+ * for {@link REMEMBER_MS}, so a change counts that much later at most. The counting is {@link OpenCounts}'.
+ *
+ * Invariants
+ * 1. A place is taken only after the tenant's quotas and its starts of today are known.
+ * 2. Nothing of a disabled tenant is let in.
+ */
+export interface TenantQuotas {
+  open: number;
+  perDay: number;
+  /** Bytes of JSON of a run's input or an event's payload; no limit but the request's own when null. */
+  payloadBytes: number | null;
+  /** Bytes of artifacts, projections and events together; no limit when null. */
+  storageBytes: number | null;
+  disabled: boolean;
+}
+
+const REMEMBER_MS = 5_000;
+const CAPACITY = 10_000;
+
+export interface AdmissionParts {
+  db: Database;
+  store: ExecutionStore;
+  counts: OpenCounts;
+  /** The platform's own. */
+  limits: { open: number; perDay: number };
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #known = new Map<string, { quotas: TenantQuotas; until: number }>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a place. Throws FORBIDDEN, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED. */
+  async admit(tenantId: string): Promise<Place> {
+    const { counts, store } = this.#parts;
+    const quotas = await this.quotas(tenantId);
+    if (quotas.disabled) {
+      throw new PegasusError('FORBIDDEN', 'This tenant is disabled; ask the operator of the platform.');
+    }
+    if (!counts.knowsToday(tenantId)) {
+      counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
+    }
+    return counts.take(tenantId, quotas);
+  }
+
+  /** Throws PAYLOAD_TOO_LARGE when a payload is over the tenant's quota. `what` begins the sentence. */
+  async refuseIfTooLarge(tenantId: string, what: string, payload: unknown): Promise<void> {
+    const { payloadBytes } = await this.quotas(tenantId);
+    if (payloadBytes === null) return;
+    const bytes = Buffer.byteLength(JSON.stringify(payload) ?? '');
+    if (bytes <= payloadBytes) return;
+    throw new PegasusError(
+      'PAYLOAD_TOO_LARGE',
+      `${what} has ${bytes} bytes of JSON; this tenant may send at most ${payloadBytes}.`,
+    );
+  }
+
+  /** The tenant's quotas as they are, or were within the last {@link REMEMBER_MS}. */
+  async quotas(tenantId: string): Promise<TenantQuotas> {
+    const now = Date.now();
+    const known = this.#known.get(tenantId);
+    if (known && known.until > now) return known.quotas;
+    const quotas = await this.#load(tenantId);
+    this.#known.delete(tenantId);
+    this.#known.set(tenantId, { quotas, until: now + REMEMBER_MS });
+    if (this.#known.size > CAPACITY) this.#known.delete(this.#known.keys().next().value!);
+    return quotas;
+  }
+
+  async #load(tenantId: string): Promise<TenantQuotas> {
+    const { db, limits } = this.#parts;
+    const [tenant] = await db.tenant(tenantId, (tx) =>
+      tx.select().from(tenants).where(eq(tenants.id, tenantId)),
+    );
+    return {
+      open: tenant?.maxOpenExecutions ?? limits.open,
+      perDay: tenant?.maxExecutionsPerDay ?? limits.perDay,
+      payloadBytes: tenant?.maxPayloadBytes ?? null,
+      storageBytes: tenant?.maxStorageBytes ?? null,
+      disabled: tenant?.disabledAt != null,
+    };
+  }
+}
