@@ -91,7 +91,7 @@ export class Admission {
       perDay: tenant?.maxExecutionsPerDay ?? limits.perDay,
       payloadBytes: tenant?.maxPayloadBytes ?? null,
       storageBytes: tenant?.maxStorageBytes ?? null,
-      disabled: tenant?.disabledAt != null,
+      disabled: (tenant?.disabledAt ?? null) !== null,
     };
   }
 }
