@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => db?.close());
 beforeEach(() => {
   transactions = 0;
-  counts = new OpenCounts({ open: 100, perDay: 100 }, () => new Date());
+  counts = new OpenCounts(() => new Date());
   wakeups = new Wakeups<ExecutionRow>();
   const counting: Database = {
     ...db,
@@ -156,8 +156,8 @@ describe('one row', () => {
 
   it('2: the same change twice is one', async () => {
     const id = await insert();
-    counts.take(tenantId).keep();
-    counts.take(tenantId).keep();
+    counts.take(tenantId, { open: 100, perDay: 100 }).keep();
+    counts.take(tenantId, { open: 100, perDay: 100 }).keep();
     expect(await writer.closed(id, completed)).toBe('written');
     const after = await read(id);
     expect(await writer.closed(id, completed)).toBe('unchanged');
