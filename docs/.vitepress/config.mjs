@@ -28,6 +28,7 @@ export default defineConfig({
           page('… change a workflow that is running', '/how-to/change-a-running-workflow'),
           page('… draw and check a diagram', '/diagrams'),
           page('… push from CI', '/how-to/push-from-ci'),
+          page('… delay, queue and debounce runs', '/how-to/delay-queue-and-debounce-runs'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
           page('… connect a coding agent over MCP', '/mcp'),
