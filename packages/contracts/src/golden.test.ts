@@ -9,6 +9,7 @@ import {
   handlersSchema,
   historyExportSchema,
   historySchema,
+  ingressSchema,
   listOf,
   queryAnswerSchema,
   requirementsSummarySchema,
@@ -31,6 +32,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'execution-history-export': dataOf(historyExportSchema),
   'execution-handlers': dataOf(handlersSchema),
   'execution-query': dataOf(queryAnswerSchema),
+  ingress: dataOf(ingressSchema),
   error: errorBodySchema,
 };
 

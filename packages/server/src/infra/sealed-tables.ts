@@ -27,7 +27,7 @@ export function ingressPlace(id: string): string {
 export function smsProviderPlace(id: string): string {
   return `sms-provider/${id}`;
 }
-/** Where a webhook's signing secret is sealed. */
+/** Where a webhook's signing secret is sealed, also the one before the rotation. */
 export function webhookPlace(id: string): string {
   return `webhook/${id}`;
 }
@@ -46,5 +46,10 @@ export const SEALED_TABLES: readonly SealedTable[] = [
     place: ({ id }) => ingressPlace(id!),
   },
   { name: 'sms_providers', sealed: ['secret'], named: [], place: ({ id }) => smsProviderPlace(id!) },
-  { name: 'webhooks', sealed: ['secret'], named: [], place: ({ id }) => webhookPlace(id!) },
+  {
+    name: 'webhooks',
+    sealed: ['secret', 'previous_secret'],
+    named: [],
+    place: ({ id }) => webhookPlace(id!),
+  },
 ];
