@@ -1,9 +1,17 @@
+import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
+import { createIngress } from './ingress/routes.js';
 import { secretsCapability } from './secrets/capability.js';
+import { createWebhooks } from './webhooks/routes.js';
 
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
-export function createCapabilities(services: Services, _engine: ExecutionEngine): Capability[] {
-  return [secretsCapability(services)];
+export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
+  return [
+    eventsCapability(services, engine),
+    secretsCapability(services),
+    createIngress(services),
+    createWebhooks(services),
+  ];
 }
