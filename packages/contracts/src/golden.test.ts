@@ -3,8 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { type z } from 'zod';
 import {
   dataOf,
+  deadLetterSchema,
+  domainEventSchema,
   downloadUrlSchema,
+  emittedSchema,
   errorBodySchema,
+  eventDetailSchema,
+  eventTypeSchema,
   executionSchema,
   handlersSchema,
   historyExportSchema,
@@ -33,6 +38,11 @@ const SHAPES: Record<string, z.ZodType> = {
   'execution-handlers': dataOf(handlersSchema),
   'execution-query': dataOf(queryAnswerSchema),
   ingress: dataOf(ingressSchema),
+  'event-type': dataOf(eventTypeSchema),
+  'event-emitted': dataOf(emittedSchema),
+  'event-detail': dataOf(eventDetailSchema),
+  'event-list': listOf(domainEventSchema),
+  'event-dead-letters': listOf(deadLetterSchema),
   error: errorBodySchema,
 };
 

@@ -28,6 +28,8 @@ import { Starts } from './starts.js';
  * 5. A place in the tenant's quotas is taken before the row is written, and given back when none came of it.
  */
 const MAXIMUM_ATTEMPTS = 12;
+/** A batch takes a fraction of a second; what a killed server had is taken up by another one after this. */
+const LEASE_MS = 15_000;
 /** Starts under way at once; of the 48 that the server sends at once, the others are people's. */
 const WIDTH = 32;
 const BACKLOG = 100;
@@ -65,6 +67,7 @@ export class EventDispatcher {
       ...parts,
       topic: 'EVENT',
       maximumAttempts: MAXIMUM_ATTEMPTS,
+      leaseMs: LEASE_MS,
       retryAfterMs: exponentialBackoff,
       ready: () => this.#starts.room(),
       together: (items, finish) => this.#dispatch(items, finish),

@@ -17,17 +17,18 @@ import { EVENT_LIMITS, PegasusError } from '@pegasus-workflows/contracts';
  * 4. A problem names places and what the schema wants there, never a value of the payload.
  */
 export interface SchemaLimits {
+  /** By the clock on the wall, so with room for a busy machine; an ordinary check takes less than a millisecond. */
   timeoutMs: number;
   pauseMs: number;
   memoryMb: number;
 }
 
-const LIMITS: SchemaLimits = { timeoutMs: 1_000, pauseMs: 10_000, memoryMb: 256 };
+const LIMITS: SchemaLimits = { timeoutMs: 3_000, pauseMs: 30_000, memoryMb: 256 };
 /** The same distance from `src` and from `dist`. */
 const THREAD = new URL('../../threads/payload-schemas.mjs', import.meta.url);
 
 interface Reply {
-  id?: number;
+  id: number;
   ok?: true;
   problems?: string[];
   /** Further problems that are not listed. */
@@ -121,7 +122,8 @@ export class PayloadSchemas {
     if (until > Date.now()) {
       throw new PegasusError(
         'RATE_LIMITED',
-        `${owner} is not checked now: a schema of this tenant was too slow a moment ago. Try again in ${Math.ceil(this.#limits.pauseMs / 1_000)} seconds, with a simpler schema.`,
+        `${owner} is not checked now: a schema of this tenant was too slow a moment ago. Make it simpler and try again later.`,
+        { retryAfterSeconds: Math.ceil((until - Date.now()) / 1_000) },
       );
     }
     this.#paused.delete(tenantId);
@@ -148,7 +150,6 @@ export class PayloadSchemas {
     });
     const thread: Thread = { worker, waiting: new Map() };
     worker.on('message', (reply: Reply) => {
-      if (reply.id === undefined) return;
       thread.waiting.get(reply.id)?.resolve(reply);
       thread.waiting.delete(reply.id);
       if (thread.waiting.size === 0) worker.unref();

@@ -1,4 +1,4 @@
-import { builtInEventType, type EventType } from '@pegasus-workflows/contracts';
+import { builtInEventType, EVENT_TYPE_NAME_PATTERN, type EventType } from '@pegasus-workflows/contracts';
 import { and, asc, count, eq, or } from 'drizzle-orm';
 import { type Tx } from '../infra/database.js';
 import { eventTypes, triggers } from '../infra/schema.js';
@@ -10,10 +10,13 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The tenant's own type of this name, or id; `tx` is the tenant's. */
 export async function findEventType(tx: Tx, nameOrId: string): Promise<EventTypeRow | undefined> {
   const byName = eq(eventTypes.name, nameOrId);
+  const isId = UUID.test(nameOrId);
+  // What is neither may hold what the database does not take, such as U+0000.
+  if (!isId && !EVENT_TYPE_NAME_PATTERN.test(nameOrId)) return undefined;
   const [row] = await tx
     .select()
     .from(eventTypes)
-    .where(UUID.test(nameOrId) ? or(byName, eq(eventTypes.id, nameOrId)) : byName);
+    .where(isId ? or(byName, eq(eventTypes.id, nameOrId)) : byName);
   return row;
 }
 
