@@ -4,6 +4,7 @@ import { asc, eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createApp, schema } from '../../packages/server/src/index.js';
+import { eventsCapability } from '../../packages/server/src/events/capability.js';
 import { createIngress } from '../../packages/server/src/ingress/routes.js';
 import { failure, forEachDialect, testServer, type TestServer } from '../server/support.js';
 
@@ -178,6 +179,42 @@ forEachDialect('receiving', (open) => {
     expect(await eventsOf(integration)).toEqual([]);
   });
 
+  it('takes in what fits the event type, and nothing of a type or tenant that is disabled', async () => {
+    const key = server.tenants.a.key;
+    const type = await server.call('POST', '/api/v1/event-types', {
+      key,
+      body: {
+        name: 'order.placed',
+        payloadSchema: { properties: { body: { type: 'object', required: ['id'] } } },
+      },
+    });
+    expect(type.status).toBe(201);
+    const refused = await server.call('POST', '/api/v1/integrations/shop/ingress', {
+      key,
+      body: { auth: 'BEARER', eventType: 'no.such' },
+    });
+    expect(refused).toEqual(failure(400, 'VALIDATION_ERROR', /eventType: there is no event type "no.such"/));
+    const { integration, path, secret } = await ingress({ auth: 'BEARER', eventType: 'order.placed' });
+    expect((await post(path, '{"id":1}', bearer(secret))).status).toBe(200);
+    expect(await post(path, '{}', bearer(secret))).toEqual(failure(400, 'VALIDATION_ERROR', /./));
+    const patched = await server.call('PATCH', `/api/v1/event-types/${type.body.data.id}`, {
+      key,
+      body: { enabled: false },
+    });
+    expect(patched.status).toBe(200);
+    expect((await post(path, '{"id":2}', bearer(secret))).status).toBe(404);
+    const setDisabled = (disabledAt: Date | null) =>
+      server.services.db.system((tx) =>
+        tx.update(schema.tenants).set({ disabledAt }).where(eq(schema.tenants.id, server.tenants.a.id)),
+      );
+    const other = await ingress({ auth: 'BEARER' });
+    await setDisabled(new Date());
+    expect((await post(other.path, '{}', bearer(other.secret))).status).toBe(404);
+    await setDisabled(null);
+    expect((await post(other.path, '{}', bearer(other.secret))).status).toBe(200);
+    expect(await eventsOf(integration)).toHaveLength(1);
+  });
+
   it('takes forms and texts, and refuses what cannot be kept (receive invariant 4)', async () => {
     const { integration, path, secret } = await ingress({ preset: 'twilio' });
     const form = 'Body=hi+there&From=%2B15550100';
@@ -216,7 +253,8 @@ forEachDialect('receiving', (open) => {
       metrics: new Registry(),
       settings: { ...server.settings, ingressPerSecond: 1 },
     };
-    const app = createApp(services, server.engine, [createIngress(services)]);
+    const events = eventsCapability(services, server.engine);
+    const app = createApp(services, server.engine, [createIngress(services, events)]);
     const send = async (key: string) =>
       app.request(path, {
         method: 'POST',

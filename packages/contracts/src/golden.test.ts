@@ -19,6 +19,8 @@ import {
   queryAnswerSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
+  webhookMessageSchema,
+  webhookSchema,
   workflowSchema,
 } from './index.js';
 
@@ -38,6 +40,8 @@ const SHAPES: Record<string, z.ZodType> = {
   'execution-handlers': dataOf(handlersSchema),
   'execution-query': dataOf(queryAnswerSchema),
   ingress: dataOf(ingressSchema),
+  webhook: dataOf(webhookSchema),
+  'webhook-message': webhookMessageSchema,
   'event-type': dataOf(eventTypeSchema),
   'event-emitted': dataOf(emittedSchema),
   'event-detail': dataOf(eventDetailSchema),

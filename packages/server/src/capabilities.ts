@@ -8,10 +8,6 @@ import { createWebhooks } from './webhooks/routes.js';
 
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
-  return [
-    eventsCapability(services, engine),
-    secretsCapability(services),
-    createIngress(services),
-    createWebhooks(services),
-  ];
+  const events = eventsCapability(services, engine);
+  return [events, secretsCapability(services), createIngress(services, events), createWebhooks(services)];
 }

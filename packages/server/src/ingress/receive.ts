@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { LIMITS, PegasusError, valueAt, type IngressEventPayload } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
-import { eq } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNull } from 'drizzle-orm';
+import { type EventDispatcher } from '../events/dispatcher.js';
 import { recordEvent, type EventRow } from '../events/record.js';
+import { type Events } from '../events/service.js';
 import { type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
-import { integrationIngress } from '../infra/schema.js';
+import { integrationIngress, tenants } from '../infra/schema.js';
 import { TokenBuckets } from '../infra/token-buckets.js';
 import { renderAcknowledgement, type Answer } from './acknowledge.js';
 import { type IngressMetrics } from './metrics.js';
@@ -39,8 +41,10 @@ export interface IncomingCall {
 
 export interface ReceiverPorts {
   metrics: IngressMetrics;
-  /** Called after the commit of each new event. */
-  onRecorded?: (() => void) | undefined;
+  /** Whether an event may be recorded. */
+  events: Pick<Events, 'requireValid'>;
+  /** Kicked after the commit of each new event. */
+  dispatcher: Pick<EventDispatcher, 'kick'>;
 }
 
 /** At most this long a time passes unseen by `lastReceivedAt`, so that a busy ingress is not one hot row. */
@@ -85,7 +89,7 @@ export class Receiver {
 
   async #receive(ingressId: string, call: IncomingCall): Promise<{ answer: Answer; isNew: boolean }> {
     const row = ID.test(ingressId) ? await this.#find(ingressId) : undefined;
-    if (!row?.enabled) throw new PegasusError('NOT_FOUND', 'There is nothing at this path.');
+    if (!row?.enabled) throw nothingHere();
     const now = this.#services.clock();
     // A token can be refused before anything of the body is read; a signature needs all of it.
     if (row.auth === 'BEARER') requireToken(row, call, now);
@@ -100,7 +104,7 @@ export class Receiver {
     const body = parsePayload(call.header('content-type'), bytes);
     const { event, isNew } = await this.#record(row, call, body, proof, now);
     failpoint('ingress.recorded');
-    if (isNew) this.#ports.onRecorded?.();
+    if (isNew) this.#ports.dispatcher.kick();
     const receivedAt = event.occurredAt.toISOString();
     return {
       answer: renderAcknowledgement(row.acknowledgement, { eventId: event.id, receivedAt, payload: body }),
@@ -110,9 +114,25 @@ export class Receiver {
 
   async #find(id: string): Promise<IngressRow | undefined> {
     const [row] = await this.#services.db.system((tx) =>
-      tx.select().from(integrationIngress).where(eq(integrationIngress.id, id)),
+      tx
+        .select(getTableColumns(integrationIngress))
+        .from(integrationIngress)
+        .innerJoin(tenants, eq(tenants.id, integrationIngress.tenantId))
+        .where(and(eq(integrationIngress.id, id), isNull(tenants.disabledAt))),
     );
     return row;
+  }
+
+  /** A type that is gone or disabled takes no events in: to the partner, that is an ingress that is not there. */
+  async #requireValid({ tenantId, eventType }: IngressRow, payload: IngressEventPayload): Promise<void> {
+    if (Buffer.byteLength(JSON.stringify(payload)) > PAYLOAD_BYTES) {
+      throw new PegasusError('PAYLOAD_TOO_LARGE', 'The body is too large once it is written as JSON.');
+    }
+    try {
+      await this.#ports.events.requireValid(tenantId, eventType, { ...payload });
+    } catch (error) {
+      throw error instanceof PegasusError && error.code === 'NOT_FOUND' ? nothingHere() : error;
+    }
   }
 
   async #requireSignature(
@@ -142,9 +162,7 @@ export class Receiver {
       headers: keptHeaders(row, call),
       body,
     };
-    if (Buffer.byteLength(JSON.stringify(payload)) > PAYLOAD_BYTES) {
-      throw new PegasusError('PAYLOAD_TOO_LARGE', 'The body is too large once it is written as JSON.');
-    }
+    await this.#requireValid(row, payload);
     return this.#services.db.tenant(row.tenantId, async (tx) => {
       const { row: event, isNew } = await recordEvent(tx, {
         tenantId: row.tenantId,
@@ -163,6 +181,10 @@ export class Receiver {
     if (lastReceivedAt && now.getTime() - lastReceivedAt.getTime() < LAST_RECEIVED_MS) return;
     await tx.update(integrationIngress).set({ lastReceivedAt: now }).where(eq(integrationIngress.id, id));
   }
+}
+
+function nothingHere(): PegasusError {
+  return new PegasusError('NOT_FOUND', 'There is nothing at this path.');
 }
 
 function requireToken(row: IngressRow, { header }: IncomingCall, now: Date): void {

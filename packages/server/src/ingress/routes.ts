@@ -31,9 +31,9 @@ const withSecret = {
 };
 
 /** Where partners' webhooks come in: management for the tenant, one public path for the partners. */
-export function createIngress(services: Services, ports: Omit<ReceiverPorts, 'metrics'> = {}): Capability {
+export function createIngress(services: Services, events: Omit<ReceiverPorts, 'metrics'>): Capability {
   const service = new IngressService(services);
-  const receiver = new Receiver(services, { ...ports, metrics: ingressMetrics(services.metrics) });
+  const receiver = new Receiver(services, { ...events, metrics: ingressMetrics(services.metrics) });
   return {
     mount: (app) => {
       mountReads(app, service);

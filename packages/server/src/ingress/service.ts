@@ -13,6 +13,7 @@ import {
   type IngressWithSecret,
 } from '@pegasus-workflows/contracts';
 import { type z } from 'zod';
+import { isKnownEventType } from '../events/types-store.js';
 import { type Principal, type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
 import { integrationIngress } from '../infra/schema.js';
@@ -60,6 +61,7 @@ export class IngressService {
             request.secret,
           );
     const row = await this.#inTenant(tenantId, async (tx) => {
+      await requireEventType(tx, wanted.eventType);
       const [inserted] = await tx
         .insert(integrationIngress)
         .values({ id, tenantId, integrationId, ...wanted, ...made.columns, createdByUserId: principalId })
@@ -103,6 +105,7 @@ export class IngressService {
           'signature.secretEncoding: cannot change, because the secret was made for it; delete the ingress and create it again.',
         );
       }
+      if (request.eventType !== undefined) await requireEventType(tx, request.eventType);
       return change(tx, present, { ...request, updatedAt: this.#services.clock() });
     });
     return this.#shown(row);
@@ -158,6 +161,14 @@ export class IngressService {
   #inTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#services.db.tenant(tenantId, work);
   }
+}
+
+async function requireEventType(tx: Tx, name: string): Promise<void> {
+  if (await isKnownEventType(tx, name)) return;
+  throw new PegasusError(
+    'VALIDATION_ERROR',
+    `eventType: there is no event type ${JSON.stringify(name)}; create it first.`,
+  );
 }
 
 /** What is undefined stays as it is. */

@@ -20,6 +20,7 @@ import { placeOf, signingSecrets } from './secrets.js';
 import { sendMessage } from './send.js';
 import { newSigningSecret } from './sign.js';
 import {
+  dropItems,
   enqueueAgain,
   findDelivery,
   findWebhook,
@@ -108,10 +109,12 @@ export class WebhookService {
   }
 
   async remove({ tenantId }: Principal, id: string): Promise<void> {
-    const gone = await this.#inTenant(tenantId, (tx) =>
-      tx.delete(webhooks).where(oneWebhook(tenantId, id)).returning({ id: webhooks.id }),
-    );
-    if (gone.length === 0) throw notFound();
+    await this.#inTenant(tenantId, async (tx) => {
+      // Held, so that no outcome is written for it between the two deletions.
+      required(await lockWebhook(tx, tenantId, id));
+      await dropItems(tx, id);
+      await tx.delete(webhooks).where(oneWebhook(tenantId, id));
+    });
   }
 
   async rotate(

@@ -103,6 +103,12 @@ export async function enqueueAgain(tx: Tx, row: DeliveryRow, now: Date): Promise
     .onConflictDoUpdate({ target: [outbox.topic, outbox.refId], set: again });
 }
 
+/** Takes back what a webhook was still to be told, and what was given up. */
+export async function dropItems(tx: Tx, webhookId: string): Promise<void> {
+  const deliveries = sql`select id from webhook_deliveries where webhook_id = ${webhookId}`;
+  await tx.delete(outbox).where(and(eq(outbox.topic, 'WEBHOOK'), sql`${outbox.refId} in (${deliveries})`));
+}
+
 const statusesOf = webhookSchema.shape.statuses;
 
 /** A row as the wire shows it: without its secret. */
