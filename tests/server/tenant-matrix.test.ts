@@ -5,12 +5,18 @@ import { routeTable, schema, type RouteEntry } from '../../packages/server/src/i
 import { artifact } from './artifacts.js';
 import { forEachDialect, testServer, type TestServer } from './support.js';
 
-/** Calls that name no object in their path: what tenant B gets where tenant A has something. */
+/** Calls that name no object of tenant A in their path, or are refused before it is looked for: what tenant B gets where tenant A has something. */
 const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/workflows/upload-url': 201,
   'POST /api/v1/workflows': 404,
   'GET /api/v1/workflows': 200,
   'GET /api/v1/workflows/requirements-summary': 200,
+  'GET /api/v1/workflow-secrets-configs/secrets': 200,
+  'POST /api/v1/workflow-secrets-configs/secrets': 400,
+  'GET /api/v1/workflow-secrets-configs/configs': 200,
+  'POST /api/v1/workflow-secrets-configs/configs': 400,
+  'PUT /api/v1/workflow-secrets-configs/configs/:key': 400,
+  'GET /api/v1/master-keys': 403,
 };
 /** Calls that need no key: what they say to a caller who brings nothing. */
 const PUBLIC: Record<string, number> = {
@@ -109,7 +115,10 @@ forEachDialect('tenant matrix', (open) => {
   it("answers 404 to another tenant's ids, and changes nothing", async () => {
     const before = await server.snapshot();
     const expected = Object.fromEntries(
-      keyed().map((entry) => [labelOf(entry), entry.path.includes(':') ? 404 : WITHOUT_ID[labelOf(entry)]]),
+      keyed().map((entry) => [
+        labelOf(entry),
+        WITHOUT_ID[labelOf(entry)] ?? (entry.path.includes(':') ? 404 : undefined),
+      ]),
     );
     expect(await statuses(keyed(), server.tenants.b.key)).toEqual(expected);
     const after = await server.snapshot();

@@ -58,6 +58,8 @@ export interface PegasusErrorOptions {
   problems?: string[];
   data?: unknown;
   cause?: unknown;
+  /** When the very same call is worth repeating: the answer's `Retry-After`, in whole seconds. */
+  retryAfterSeconds?: number;
   /** What to do next, one sentence. Commands print it under the message; it is not on the wire. */
   hint?: string;
 }
@@ -68,6 +70,7 @@ export class PegasusError extends Error {
   readonly problems: string[] | undefined;
   readonly data: unknown;
   readonly hint: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: PegasusErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -76,6 +79,7 @@ export class PegasusError extends Error {
     this.problems = options.problems;
     this.data = options.data;
     this.hint = options.hint;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
   get status(): number {

@@ -3,16 +3,24 @@ import { describe, expect, it } from 'vitest';
 import { type z } from 'zod';
 import {
   dataOf,
+  deadLetterSchema,
+  domainEventSchema,
   downloadUrlSchema,
+  emittedSchema,
   errorBodySchema,
+  eventDetailSchema,
+  eventTypeSchema,
   executionSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
+  ingressSchema,
   listOf,
   queryAnswerSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
+  webhookMessageSchema,
+  webhookSchema,
   workflowSchema,
 } from './index.js';
 
@@ -31,6 +39,14 @@ const SHAPES: Record<string, z.ZodType> = {
   'execution-history-export': dataOf(historyExportSchema),
   'execution-handlers': dataOf(handlersSchema),
   'execution-query': dataOf(queryAnswerSchema),
+  ingress: dataOf(ingressSchema),
+  webhook: dataOf(webhookSchema),
+  'webhook-message': webhookMessageSchema,
+  'event-type': dataOf(eventTypeSchema),
+  'event-emitted': dataOf(emittedSchema),
+  'event-detail': dataOf(eventDetailSchema),
+  'event-list': listOf(domainEventSchema),
+  'event-dead-letters': listOf(deadLetterSchema),
   error: errorBodySchema,
 };
 

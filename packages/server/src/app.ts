@@ -10,7 +10,6 @@ import { type AppEnv, type Services } from './infra/context.js';
 import { installErrorHandlers } from './infra/http-errors.js';
 import { requestLog } from './infra/http-log.js';
 import { mountInternal } from './internal/routes.js';
-import { nothingStored } from './workflows/requirements.js';
 import { registerWorkflows } from './workflows/routes.js';
 import { type WorkflowRow } from './workflows/store.js';
 
@@ -32,7 +31,7 @@ export function createApp(
   ]);
   registerWorkflows(app, services, {
     onPublished: (row) => prewarm(engine, row),
-    requirements: nothingStored,
+    requirements: engine.requirements,
   });
   mountExecutions(app, engine);
   for (const capability of capabilities) capability.mount(app);

@@ -1,8 +1,13 @@
+import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
+import { createIngress } from './ingress/routes.js';
+import { secretsCapability } from './secrets/capability.js';
+import { createWebhooks } from './webhooks/routes.js';
 
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
-export function createCapabilities(_services: Services, _engine: ExecutionEngine): Capability[] {
-  return [];
+export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
+  const events = eventsCapability(services, engine);
+  return [events, secretsCapability(services), createIngress(services, events), createWebhooks(services)];
 }

@@ -16,3 +16,5 @@ export { type TemporalPort } from './infra/temporal.js';
 export { openVault, parseMasterKeys, type Vault } from './infra/vault.js';
 export { signDownloadUrl, signUploadUrl } from './workflows/signed-urls.js';
 export { KEEP_MS, sweep, type Swept } from './workflows/sweeper.js';
+export { Rewrap } from './secrets/rewrap.js';
+export { StoredValues } from './secrets/service.js';

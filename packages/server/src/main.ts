@@ -13,6 +13,7 @@ import { type Services } from './infra/context.js';
 import { openDatabase } from './infra/database.js';
 import { parseServerSettings, type ServerSettings } from './infra/settings.js';
 import { connectTemporal } from './infra/temporal-client.js';
+import { masterKeyFile } from './infra/master-key-file.js';
 import { openVault } from './infra/vault.js';
 import { startSweeper } from './workflows/sweeper.js';
 
@@ -68,7 +69,10 @@ async function openServices(settings: ServerSettings): Promise<Services> {
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
-    vault: openVault(settings.masterKeys),
+    vault: openVault(
+      settings.masterKeys,
+      settings.masterKeysFile === undefined ? undefined : masterKeyFile(settings.masterKeysFile),
+    ),
     db,
     findKey: await keyFinder(db),
   };

@@ -10,6 +10,8 @@ export type {
   SignalOptions,
   WaitOptions,
 } from './executions.js';
+export type { IngressApi } from './ingress.js';
+export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
   PegasusClientError,
@@ -23,15 +25,29 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  CreateIngressRequest,
+  CreateWebhookRequest,
+  DeliveriesQuery,
   Execution,
   ExecutionStatus,
   Handlers,
   History,
   HistoryEvent,
   HistoryExport,
+  Ingress,
+  IngressWithSecret,
   Manifest,
   PendingActivity,
   RequirementsSummary,
+  RotateIngressRequest,
+  RotateWebhookSecretRequest,
   RunRequest,
+  UpdateIngressRequest,
+  UpdateWebhookRequest,
+  Webhook,
+  WebhookDelivery,
+  WebhookMessage,
+  WebhookTest,
+  WebhookWithSecret,
   Workflow,
 } from '@pegasus-workflows/contracts';

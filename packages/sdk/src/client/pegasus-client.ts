@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ExecutionsApi } from './executions.js';
+import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { Transport } from './transport.js';
+import { WebhooksApi } from './webhooks.js';
 import { WorkflowsApi } from './workflows.js';
 
 /** What `/health` answers: alive. A server may say more. */
@@ -18,6 +20,8 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly ingress: IngressApi;
+  readonly webhooks: WebhooksApi;
   readonly #transport: Transport;
 
   /** @throws TypeError naming the option that is wrong */
@@ -25,6 +29,8 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.ingress = new IngressApi(this.#transport);
+    this.webhooks = new WebhooksApi(this.#transport);
   }
 
   /**

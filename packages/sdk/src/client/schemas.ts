@@ -1,15 +1,23 @@
 import {
+  acknowledgementSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
+  ingressSchema,
+  ingressWithSecretSchema,
   manifestSchema,
   queryAnswerSchema,
   requirementSchema,
   requirementsSummarySchema,
+  signatureSchemeSchema,
   uploadUrlSchema,
+  webhookDeliverySchema,
+  webhookSchema,
+  webhookTestSchema,
+  webhookWithSecretSchema,
   workflowSchema,
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
@@ -41,3 +49,15 @@ export const readQueryAnswer = queryAnswerSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;
+
+/** What was accepted once is accepted when it is read, whatever the rules for new ones are. */
+const ingressParts = {
+  signature: z.object(signatureSchemeSchema.shape).nullable(),
+  acknowledgement: z.object(acknowledgementSchema.shape).nullable(),
+};
+export const readIngress = ingressSchema.extend(ingressParts);
+export const readIngressWithSecret = ingressWithSecretSchema.extend(ingressParts);
+export const readWebhook = webhookSchema;
+export const readWebhookWithSecret = webhookWithSecretSchema;
+export const readWebhookDelivery = webhookDeliverySchema;
+export const readWebhookTest = webhookTestSchema;

@@ -18,6 +18,7 @@ import { ExecutionService } from './service.js';
 import { Signals } from './signals.js';
 import { ExecutionStore } from './store.js';
 import { Watchers } from './watchers.js';
+import { RequirementCheck } from '../secrets/requirement-check.js';
 import { WorkflowCache } from './workflow-cache.js';
 
 /** Everything about executions of one server process. */
@@ -30,6 +31,8 @@ export interface ExecutionEngine {
   readonly queued: QueuedRuns;
   /** Quotas of tenants: whoever starts a run takes a place here. */
   readonly admission: Admission;
+  /** Whether what a workflow needs is set: whoever starts a run asks before. */
+  readonly requirements: RequirementCheck;
   readonly workflowCache: WorkflowCache;
   readonly demand: DemandSet;
   /** Starts the close feed and the reconciler; the first pass begins at once. */
@@ -71,15 +74,26 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
   const admission = new Admission({ db, store, counts, limits });
   const held = new HeldRuns({ ...shared, queued });
   outcome.onPlaceFree = () => held.kick();
+  const requirements = new RequirementCheck(db);
   const lookup = new ExecutionLookup({ ...shared, store });
   const { workflowsEnabled } = settings;
   return {
-    service: new ExecutionService({ ...shared, store, lookup, wakeups, admission, held, workflowsEnabled }),
+    service: new ExecutionService({
+      ...shared,
+      store,
+      lookup,
+      wakeups,
+      admission,
+      held,
+      requirements,
+      workflowsEnabled,
+    }),
     signals: new Signals({ lookup, temporal, wakeups }),
     queries: new Queries({ lookup, temporal, demand: shared.demand }),
     histories: new Histories({ lookup, temporal }),
     queued,
     admission,
+    requirements,
     workflowCache: shared.workflowCache,
     demand: shared.demand,
     startBackground: () => {

@@ -31,24 +31,32 @@ export interface QueuedRun {
   triggerId: string;
 }
 
-/** Writes the QUEUED row; answers whether it was new (invariant 1). */
+/** Rows of one statement, far below the number of its parameters that PostgreSQL takes. */
+const ROWS_AT_ONCE = 1_000;
+
+/** Writes the QUEUED row; answers it when it was new (invariant 1). */
 export async function insertQueued(tx: Tx, run: QueuedRun): Promise<ExecutionRow | undefined> {
-  const { workflow, executionId } = run;
-  const [row] = await tx
-    .insert(executions)
-    .values({
+  const [row] = await insertQueuedRuns(tx, [run]);
+  return row;
+}
+
+/** Writes many QUEUED rows; answers those that were new (invariant 1). */
+export async function insertQueuedRuns(tx: Tx, runs: readonly QueuedRun[]): Promise<ExecutionRow[]> {
+  const inserted: ExecutionRow[] = [];
+  for (let at = 0; at < runs.length; at += ROWS_AT_ONCE) {
+    const values = runs.slice(at, at + ROWS_AT_ONCE).map(({ workflow, executionId, ...run }) => ({
       id: executionId,
       tenantId: workflow.tenantId,
       workflowId: workflow.id,
-      status: 'QUEUED',
+      status: 'QUEUED' as const,
       input: run.input,
       temporalWorkflowId: temporalWorkflowId(workflow.tenantId, workflow.name, executionId),
       triggerSource: run.triggerSource,
       triggeredByTriggerId: run.triggerId,
-    })
-    .onConflictDoNothing()
-    .returning();
-  return row;
+    }));
+    inserted.push(...(await tx.insert(executions).values(values).onConflictDoNothing().returning()));
+  }
+  return inserted;
 }
 
 export interface QueuedRunsParts {

@@ -13,6 +13,7 @@ import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
 import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
+import { type RequirementCheck } from '../secrets/requirement-check.js';
 import { type DemandSet } from '../internal/demand.js';
 import { type Admission } from './admission.js';
 import { type HeldRuns } from './held.js';
@@ -54,6 +55,7 @@ export interface ServiceParts {
   held: HeldRuns;
   demand: DemandSet;
   starting: Map<string, Promise<unknown>>;
+  requirements: RequirementCheck;
   workflowsEnabled: boolean;
 }
 
@@ -80,6 +82,7 @@ export class ExecutionService {
   ): Promise<Execution> {
     const workflow = await this.#parts.lookup.workflow(caller, workflowId);
     this.#refuseUnlessRunnable(caller, workflow);
+    await this.#parts.requirements.require(caller.tenantId, workflow.id);
     if (request.mode === 'dry_run') {
       throw new PegasusError(
         'DRY_RUN_UNSUPPORTED',
@@ -101,6 +104,7 @@ export class ExecutionService {
       throw new PegasusError('EXECUTION_NOT_RETRYABLE', `The execution is ${row.status}; ${states}. ${how}`);
     }
     this.#refuseUnlessRunnable(caller, workflow);
+    await this.#parts.requirements.require(caller.tenantId, workflow.id);
     return this.#create(caller, workflow, planOfRetry(row, idempotencyKey));
   }
 

@@ -3,7 +3,8 @@ import { type HonoRequest } from 'hono';
 import { type z } from 'zod';
 import { scanJson } from './json-scan.js';
 
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+/** Whether a `Content-Type` says JSON. */
+export const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /**
  * The JSON body of a request; `undefined` when it is empty. Never holds more than `maxBytes`: a longer body is refused
@@ -19,6 +20,14 @@ export async function readJsonBody(request: HonoRequest, maxBytes: number): Prom
       'The body must be sent with Content-Type: application/json.',
     );
   }
+  return parseJsonBytes(bytes);
+}
+
+/**
+ * What a JSON body says, unless it could not be stored or passed on unchanged.
+ * Throws VALIDATION_ERROR.
+ */
+export function parseJsonBytes(bytes: Uint8Array): unknown {
   let text: string;
   let value: unknown;
   try {
@@ -56,7 +65,8 @@ export async function readJsonBody(request: HonoRequest, maxBytes: number): Prom
   return value;
 }
 
-async function readBytes(request: HonoRequest, maxBytes: number): Promise<Uint8Array> {
+/** The bytes of a body, within the same bounds. Throws PAYLOAD_TOO_LARGE. */
+export async function readBytes(request: HonoRequest, maxBytes: number): Promise<Uint8Array> {
   const announced = Number(request.header('content-length') ?? Number.NaN);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   // With an announced length, HTTP itself ends the body there, so it can be taken whole.

@@ -42,7 +42,7 @@ export function respondWithError(c: Context<AppEnv>, error: unknown): Response {
   if (known.data !== undefined) body.data = known.data;
   if (known.status >= 500) body.correlationId = c.get('correlationId');
   if (known.code === 'UNAUTHENTICATED') c.header('WWW-Authenticate', 'Bearer');
-  const retryAfter = RETRY_AFTER[known.code];
+  const retryAfter = known.retryAfterSeconds ?? RETRY_AFTER[known.code];
   if (retryAfter !== undefined) c.header('Retry-After', String(retryAfter));
   return c.json(body, known.status as ContentfulStatusCode);
 }

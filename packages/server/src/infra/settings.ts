@@ -6,6 +6,7 @@ import {
   type TemporalSettings,
 } from '@pegasus-workflows/kit';
 import { z } from 'zod';
+import { parseEgressExceptions, type EgressException, type EgressPolicy } from './egress.js';
 import { parseMasterKeys, type MasterKeySet } from './vault.js';
 
 /** What the server is told by its environment; `docs/architecture.md` explains each variable. */
@@ -20,13 +21,35 @@ export interface ServerSettings {
   runnerToken: string;
   /** What secrets at rest are wrapped with; the first key wraps, every key unwraps. */
   masterKeys: MasterKeySet;
+  /** The file they come from, which is followed; undefined when the environment itself holds them. */
+  masterKeysFile: string | undefined;
   bootstrapFile: string | undefined;
   reconcileIntervalMs: number;
   workflowsEnabled: boolean;
   maxOpenExecutions: number;
   maxExecutionsPerDay: number;
+  /** Where tenants' URLs may lead. */
+  egress: EgressPolicy;
+  /** Calls of partners that one ingress takes in, per second in the long run. */
+  ingressPerSecond: number;
   temporal: TemporalSettings;
 }
+
+const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false', '1', '0'])
+    .default(fallback)
+    .transform((value) => value === 'true' || value === '1');
+
+/** Address ranges and hosts as text. */
+const egressSchema = z.string().transform((text, context): EgressException[] => {
+  try {
+    return parseEgressExceptions(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not usable' });
+    return z.NEVER;
+  }
+});
 
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
@@ -43,12 +66,12 @@ const envSchema = z
     PEGASUS_ARTIFACTS_DIR: z.string().min(1),
     PEGASUS_BOOTSTRAP_FILE: z.string().min(1).optional(),
     PEGASUS_RECONCILE_INTERVAL_MS: count(5_000),
-    PEGASUS_WORKFLOWS_ENABLED: z
-      .enum(['true', 'false', '1', '0'])
-      .default('true')
-      .transform((value) => value === 'true' || value === '1'),
+    PEGASUS_WORKFLOWS_ENABLED: flag('true'),
     PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
     PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
+    PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
+    PEGASUS_EGRESS_HTTP: flag('false'),
+    PEGASUS_INGRESS_PER_SECOND: count(50),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
     path: ['DATABASE_URL'],
@@ -93,11 +116,14 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     urlSigningKey: secrets.PEGASUS_URL_SIGNING_KEY,
     runnerToken: secrets.PEGASUS_RUNNER_TOKEN,
     masterKeys: secrets.PEGASUS_MASTER_KEYS,
+    masterKeysFile: env['PEGASUS_MASTER_KEYS_FILE'] ? resolve(env['PEGASUS_MASTER_KEYS_FILE']) : undefined,
     bootstrapFile: parsed.PEGASUS_BOOTSTRAP_FILE && resolve(parsed.PEGASUS_BOOTSTRAP_FILE),
     reconcileIntervalMs: parsed.PEGASUS_RECONCILE_INTERVAL_MS,
     workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,
     maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
+    egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: parsed.PEGASUS_EGRESS_HTTP },
+    ingressPerSecond: parsed.PEGASUS_INGRESS_PER_SECOND,
     temporal: parseTemporalSettings(env),
   };
 }

@@ -1,4 +1,4 @@
-import { type RequirementsSummary } from '@pegasus-workflows/contracts';
+import { DEFAULT_GROUP, type RequirementsSummary } from '@pegasus-workflows/contracts';
 import { type Principal, type Services } from '../infra/context.js';
 import { listVisible, type WorkflowRow } from './store.js';
 
@@ -14,13 +14,6 @@ export interface RequirementLookup {
   /** For each of `wanted`, in order, whether the tenant has a value for it. */
   arePresent(tenantId: string, wanted: readonly RequirementRef[]): Promise<boolean[]>;
 }
-
-/** This platform keeps no secrets and no configuration values, so none is ever present. */
-export const nothingStored: RequirementLookup = {
-  arePresent: (_tenantId, wanted) => Promise.resolve(wanted.map(() => false)),
-};
-
-const DEFAULT_GROUP = 'global';
 
 /** What every workflow the caller sees declares to need, and what of it is missing in the caller's tenant. */
 export async function summarizeRequirements(
