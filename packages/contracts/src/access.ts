@@ -158,6 +158,8 @@ export const apiKeysQuerySchema = pageQuerySchema.extend({
     .transform((text) => text === 'true'),
 });
 
+export type ApiKeysQuery = z.infer<typeof apiKeysQuerySchema>;
+
 /** `POST /keys` → 201 {@link createdApiKeySchema}. What the key may do is what both it and the member may. */
 export const createApiKeyRequestSchema = z.strictObject({
   memberId: idSchema,
