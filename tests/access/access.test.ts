@@ -105,6 +105,7 @@ forEachDialect('members and keys', (open) => {
       expiresAt: null,
     });
     expect([await statusOf(old.key), await statusOf(body.data.key)]).toEqual([200, 200]);
+    expect(await rotate(old.id, {})).toEqual(failure(409, 'CONFLICT', /has been rotated already/));
     server.turnClock(61_000);
     expect([await statusOf(old.key), await statusOf(body.data.key)]).toEqual([401, 200]);
     server.resetClock();

@@ -1,6 +1,7 @@
 export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
+export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ExecutionFilters,
@@ -23,6 +24,10 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  ApiKey,
+  AuditEntry,
+  CreatedApiKey,
+  CreatedTenant,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -30,8 +35,11 @@ export type {
   HistoryEvent,
   HistoryExport,
   Manifest,
+  Member,
   PendingActivity,
   RequirementsSummary,
   RunRequest,
+  Tenant,
+  WhoAmI,
   Workflow,
 } from '@pegasus-workflows/contracts';

@@ -1,4 +1,6 @@
+import { type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { Transport } from './transport.js';
@@ -18,6 +20,10 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly members: MembersApi;
+  readonly keys: KeysApi;
+  readonly tenants: TenantsApi;
+  readonly audit: AuditApi;
   readonly #transport: Transport;
 
   /** @throws TypeError naming the option that is wrong */
@@ -25,6 +31,10 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.members = new MembersApi(this.#transport);
+    this.keys = new KeysApi(this.#transport);
+    this.tenants = new TenantsApi(this.#transport);
+    this.audit = new AuditApi(this.#transport);
   }
 
   /**
@@ -46,6 +56,11 @@ export class PegasusClient {
   async health(options: CallOptions = {}): Promise<Health> {
     const call = { method: 'GET', path: '/health', repeatable: true, anonymous: true } as const;
     return this.#transport.json(call, healthSchema, options);
+  }
+
+  /** Who makes the calls: tenant, member, key, and what it may do. */
+  async whoAmI(options: CallOptions = {}): Promise<WhoAmI> {
+    return whoAmI(this.#transport, options);
   }
 
   /** Safe to log: the token is in private state, which neither JSON nor `util.inspect` can see. */

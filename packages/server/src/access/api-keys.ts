@@ -100,7 +100,7 @@ export async function insertKey(tx: Tx, wanted: NewKey, memberName: string): Pro
 
 /**
  * Makes a key that takes over from another, which goes on working for `overlapSeconds`, but no longer than it would
- * have. Throws NOT_FOUND, FORBIDDEN, CONFLICT when the old key works no more.
+ * have. Throws NOT_FOUND, FORBIDDEN, CONFLICT when the old key works no more or has a successor.
  */
 export async function rotateKey(
   { db, clock }: Ports,
@@ -118,6 +118,7 @@ export async function rotateKey(
     if (old.revokedAt || (old.expiresAt && old.expiresAt <= now)) {
       throw new PegasusError('CONFLICT', 'This key works no more; create a new one instead of rotating it.');
     }
+    await refuseSecondSuccessor(tx, id);
     const member = await requireMember(tx, old.principalId);
     const lifetime = old.expiresAt && old.expiresAt.getTime() - old.createdAt.getTime();
     const made = await insertKey(
@@ -162,6 +163,19 @@ async function requireKey(tx: Tx, id: string): Promise<KeyRow> {
   const [row] = await tx.select().from(apiKeys).where(eq(apiKeys.id, id));
   if (!row) throw new PegasusError('NOT_FOUND', 'There is no such API key in this tenant.');
   return row;
+}
+
+/** A key in its overlap ends soon: what would take over from it once more would not know how long to live. */
+async function refuseSecondSuccessor(tx: Tx, id: string): Promise<void> {
+  const [successor] = await tx
+    .select({ prefix: apiKeys.prefix })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.rotatedFromId, id), isNull(apiKeys.revokedAt)));
+  if (!successor) return;
+  throw new PegasusError(
+    'CONFLICT',
+    `This key has been rotated already; rotate its successor ${successor.prefix}… instead, or revoke that one first.`,
+  );
 }
 
 function overlapEnd({ expiresAt }: KeyRow, now: Date, overlapSeconds: number): Date {

@@ -28,7 +28,7 @@ type Ports = Pick<Services, 'db' | 'clock'>;
 
 const UNIQUE_VIOLATION = '23505';
 
-export function toMember(row: MemberRow): Member {
+function toMember(row: MemberRow): Member {
   return {
     id: row.id,
     kind: row.kind,

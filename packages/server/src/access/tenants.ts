@@ -32,7 +32,7 @@ type Ports = Pick<Services, 'db' | 'clock'>;
 /** The service account that a tenant begins with. */
 const ADMIN_ACCOUNT = 'admin';
 
-export function toTenant(row: TenantRow): Tenant {
+function toTenant(row: TenantRow): Tenant {
   const { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes } = row;
   return {
     id: row.id,
