@@ -11,11 +11,13 @@ import { Registry } from 'prom-client';
 import { describe, expect, inject } from 'vitest';
 import {
   ArtifactVerifier,
+  AuditLog,
   connectTemporal,
   createApp,
   createExecutionEngine,
   createKey,
   keyFinder,
+  KeyUsage,
   openDatabase,
   openLocalArtifacts,
   openVault,
@@ -82,8 +84,13 @@ export async function testServer(dialect: TestDialect) {
   let offsetMs = 0;
   const logger = createLogger('test');
   const db = await openDatabase(dialect.settings, logger);
+  const clock = () => new Date(Date.now() + offsetMs);
+  const keyUsage = new KeyUsage({ db, logger });
+  const audit = new AuditLog({ db, logger, clock });
   const services: Services = {
     db,
+    keyUsage,
+    audit,
     findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
@@ -92,7 +99,7 @@ export async function testServer(dialect: TestDialect) {
     logger,
     metrics: new Registry(),
     settings,
-    clock: () => new Date(Date.now() + offsetMs),
+    clock,
   };
   const engine = createExecutionEngine(services);
   const app = createApp(services, engine);
@@ -127,6 +134,7 @@ export async function testServer(dialect: TestDialect) {
     dir,
     app,
     services,
+    keyUsage,
     engine,
     settings,
     tenants,
@@ -192,6 +200,8 @@ export async function testServer(dialect: TestDialect) {
       await engine.close();
       await services.verifier.close();
       await services.temporal.close();
+      await keyUsage.close();
+      await audit.close();
       await services.db.close();
       await dialect.drop();
       await rm(dir, { recursive: true, force: true });

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { temporalWorkflowId } from '@pegasus-workflows/contracts';
+import { actionsOf, ROLES, temporalWorkflowId, type Action, type Role } from '@pegasus-workflows/contracts';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { routeTable, schema, type RouteEntry } from '../../packages/server/src/index.js';
+import {
+  createKey,
+  revokeKey,
+  routeTable,
+  schema,
+  type RouteEntry,
+} from '../../packages/server/src/index.js';
 import { artifact } from './artifacts.js';
 import { forEachDialect, testServer, type TestServer } from './support.js';
 
-/** Calls that name no object of tenant A in their path, or are refused before it is looked for: what tenant B gets where tenant A has something. */
+/** Calls that name no object in their path: what tenant B gets where tenant A has something. */
 const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/workflows/upload-url': 201,
   'POST /api/v1/workflows': 404,
@@ -17,7 +24,16 @@ const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/workflow-secrets-configs/configs': 400,
   'PUT /api/v1/workflow-secrets-configs/configs/:key': 400,
   'GET /api/v1/master-keys': 403,
+  'GET /api/v1/whoami': 200,
+  'GET /api/v1/tenant': 200,
+  'GET /api/v1/members': 200,
+  'POST /api/v1/members': 201,
+  'GET /api/v1/keys': 200,
+  'POST /api/v1/keys': 404,
+  'GET /api/v1/audit': 200,
 };
+/** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
+const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;
 /** Calls that need no key: what they say to a caller who brings nothing. */
 const PUBLIC: Record<string, number> = {
   'GET /health': 200,
@@ -42,6 +58,7 @@ forEachDialect('tenant matrix', (open) => {
   beforeAll(async () => {
     server = await testServer(await open());
     const { a, b } = server.tenants;
+    const { id: keyId } = await server.keyOf(['workflow_developer']);
     const { id: workflowId, artifactSha256 } = (await server.publish(a.key, artifact())).body.data;
     const pending = artifact('demo', '1.1.0');
     const reserved = (await server.reserve(a.key, pending)).body.data;
@@ -66,6 +83,9 @@ forEachDialect('tenant matrix', (open) => {
       sha256: artifactSha256,
       workflowId,
       filename: 'demo-1.0.0.zip',
+      'members/:id': a.principalId,
+      'keys/:id': keyId,
+      'tenants/:id': a.id,
     };
   });
   afterAll(() => server?.close());
@@ -74,7 +94,10 @@ forEachDialect('tenant matrix', (open) => {
   async function statuses(entries: readonly RouteEntry[], key: string | undefined, headers = {}) {
     const found: Record<string, number> = {};
     for (const entry of entries) {
-      const path = entry.path.replace(/:(\w+)/g, (_all, name: string) => ids[name] ?? 'unknown');
+      const path = entry.path.replace(
+        /(\w+)\/:(\w+)/g,
+        (_all, kind: string, name: string) => `${kind}/${ids[`${kind}/:${name}`] ?? ids[name] ?? 'unknown'}`,
+      );
       const body = bodyOf(entry);
       const reply = await server.call(entry.method, path, { key, headers, ...(body ? { body } : {}) });
       found[labelOf(entry)] = reply.status;
@@ -90,7 +113,13 @@ forEachDialect('tenant matrix', (open) => {
   }
   const bodyOf = (entry: RouteEntry): object | undefined => {
     if (labelOf(entry) === 'POST /api/v1/workflows') return finalizeBody;
-    if (labelOf(entry).endsWith('/upload-url')) return { name: 'b', version: '1.0.0', sizeBytes: 1 };
+    if (labelOf(entry).endsWith('/upload-url'))
+      return { name: `b${randomUUID().slice(0, 8)}`, version: '1.0.0', sizeBytes: 1 };
+    if (labelOf(entry) === 'POST /api/v1/members')
+      return { kind: 'SERVICE_ACCOUNT', name: randomUUID(), roles: ['integration_publisher'] };
+    if (labelOf(entry) === 'POST /api/v1/keys')
+      return { memberId: ids['members/:id'], roles: ['integration_publisher'] };
+    if (labelOf(entry) === 'POST /api/v1/tenants') return { slug: 'another' };
     if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
     return entry.hasBody ? {} : undefined;
   };
@@ -105,26 +134,109 @@ forEachDialect('tenant matrix', (open) => {
     expect(await server.snapshot()).toEqual(before);
   });
 
-  it('answers 403 to a key that lacks the action', async () => {
+  /** A key of a new member of a tenant. `memberRoles` null: the key says it alone. */
+  async function keyOfMember(
+    tenantId: string,
+    roles: Role[],
+    over: { memberRoles?: Role[]; expiresAt?: Date } = {},
+  ) {
+    const { memberRoles = null, expiresAt } = over;
+    return server.services.db.tenant(tenantId, async (tx) => {
+      const [member] = await tx
+        .insert(schema.principals)
+        .values({ tenantId, kind: 'SERVICE_ACCOUNT', name: randomUUID(), roles: memberRoles })
+        .returning();
+      const made = await createKey(tx, { tenantId, principalId: member!.id, roles, expiresAt });
+      return { ...made, memberId: member!.id };
+    });
+  }
+
+  it('answers 401 to every key that works no more', async () => {
+    const { db, clock } = server.services;
+    const { a } = server.tenants;
+    const makeDead: Record<string, () => Promise<string>> = {
+      revoked: async () => {
+        const { key, id } = await keyOfMember(a.id, ['tenant_admin']);
+        await db.tenant(a.id, (tx) => revokeKey(tx, id, clock()));
+        return key;
+      },
+      expired: async () => (await keyOfMember(a.id, ['tenant_admin'], { expiresAt: new Date(1) })).key,
+      'of a disabled member': async () => {
+        const { key, memberId } = await keyOfMember(a.id, ['tenant_admin']);
+        const { principals } = schema;
+        await db.tenant(a.id, (tx) =>
+          tx.update(principals).set({ disabledAt: clock() }).where(eq(principals.id, memberId)),
+        );
+        return key;
+      },
+      'of a removed member': async () => {
+        const { key, memberId } = await keyOfMember(a.id, ['tenant_admin']);
+        const { principals } = schema;
+        await db.tenant(a.id, (tx) =>
+          tx.update(principals).set({ removedAt: clock() }).where(eq(principals.id, memberId)),
+        );
+        return key;
+      },
+      'of a disabled tenant': async () => {
+        const [gone] = await db.system((tx) =>
+          tx.insert(schema.tenants).values({ slug: 'gone', disabledAt: clock() }).returning(),
+        );
+        return (await keyOfMember(gone!.id, ['tenant_admin'])).key;
+      },
+    };
+    for (const [what, make] of Object.entries(makeDead))
+      expect(await statuses(keyed(), await make()), what).toEqual(all(keyed(), 401));
+  });
+
+  const needs = ({ action }: RouteEntry, held: ReadonlySet<Action>) =>
+    action === 'any-key' || held.has(action as Action);
+  /** What a key of tenant B gets for tenant A's ids. */
+  const expected = (held: ReadonlySet<Action>) =>
+    Object.fromEntries(
+      keyed().map((entry) => {
+        if (!needs(entry, held) || PLATFORM_ONLY.test(entry.path)) return [labelOf(entry), 403];
+        const status = WITHOUT_ID[labelOf(entry)] ?? (entry.path.includes(':') ? 404 : undefined);
+        return [labelOf(entry), status];
+      }),
+    );
+
+  it('answers 403 to a key that lacks the action, about its own tenant’s things too', async () => {
     const before = await server.snapshot();
-    const { key } = await server.keyOf(['integration_publisher']);
-    expect(await statuses(keyed(), key)).toEqual(all(keyed(), 403));
+    for (const role of ROLES) {
+      const lacking = keyed().filter((entry) => !needs(entry, actionsOf([role])));
+      const { key } = await keyOfMember(server.tenants.a.id, [role]);
+      expect(await statuses(lacking, key), role).toEqual(all(lacking, 403));
+    }
     expect(await server.snapshot()).toEqual(before);
   });
 
-  it("answers 404 to another tenant's ids, and changes nothing", async () => {
+  /** All that tenant A has, but for when its keys were last used. */
+  const ofTenantA = () =>
+    server.services.db.tenant(server.tenants.a.id, async (tx) => ({
+      tenants: await tx.select().from(schema.tenants),
+      members: await tx.select().from(schema.principals).orderBy(schema.principals.id),
+      keys: (await tx.select().from(schema.apiKeys).orderBy(schema.apiKeys.id)).map((row) => ({
+        ...row,
+        lastUsedAt: null,
+      })),
+    }));
+
+  it("answers each role, about another tenant's ids, with what it may not and what is not there, and changes nothing", async () => {
     const before = await server.snapshot();
-    const expected = Object.fromEntries(
-      keyed().map((entry) => [
-        labelOf(entry),
-        WITHOUT_ID[labelOf(entry)] ?? (entry.path.includes(':') ? 404 : undefined),
-      ]),
-    );
-    expect(await statuses(keyed(), server.tenants.b.key)).toEqual(expected);
+    const access = await ofTenantA();
+    for (const role of ROLES) {
+      const { key } = await keyOfMember(server.tenants.b.id, [role]);
+      expect(await statuses(keyed(), key), role).toEqual(expected(actionsOf([role])));
+      const narrowed = await keyOfMember(server.tenants.b.id, ['tenant_admin'], { memberRoles: [role] });
+      expect(await statuses(keyed(), narrowed.key), `member with ${role}`).toEqual(
+        expected(actionsOf([role])),
+      );
+    }
     const after = await server.snapshot();
-    // upload-url reserved a name in tenant B, and that is all.
+    // upload-url reserved names in tenant B, and that is all.
     const others = after.uploads.filter(({ tenantId }) => tenantId !== server.tenants.b.id);
     expect({ ...after, uploads: others }).toEqual(before);
+    expect(await ofTenantA()).toEqual(access);
     const listed = await server.call('GET', '/api/v1/workflows', { key: server.tenants.b.key });
     expect(listed.body).toEqual({ data: [], meta: { count: 0 } });
   });

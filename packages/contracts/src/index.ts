@@ -1,5 +1,7 @@
+export * from './access.js';
 export * from './actions.js';
 export * from './artifact.js';
+export * from './audit.js';
 export * from './envelope.js';
 export * from './errors.js';
 export * from './events.js';

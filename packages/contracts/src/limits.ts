@@ -27,6 +27,8 @@ export const LIMITS = {
   concurrencyLimit: 10_000,
   uploadUrlSeconds: 900,
   downloadUrlSeconds: 300,
+  /** Longest time that a rotated key goes on working. */
+  keyOverlapSeconds: 7 * 24 * 3600,
   executionsPageDefault: 50,
   executionsPageMax: 200,
   /** Longest wait of a long poll (`?waitSeconds=`) on an execution. */

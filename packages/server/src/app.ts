@@ -1,5 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { rememberAddress } from './access/client-address.js';
 import { requireApiKey, requireRunnerToken } from './access/middleware.js';
+import { auditing } from './access/refusals.js';
 import { createCapabilities } from './capabilities.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { mountExecutions } from './executions/routes.js';
@@ -22,6 +24,8 @@ export function createApp(
   const app = new OpenAPIHono<AppEnv>();
   installErrorHandlers(app);
   app.use(requestLog(services.logger, httpMetrics(services.metrics)));
+  app.use(rememberAddress(services.settings.trustedProxies));
+  app.use(auditing(app, services.audit));
   app.use('/api/v1/*', requireApiKey(services));
   app.use('/internal/v1/*', requireRunnerToken(services));
 

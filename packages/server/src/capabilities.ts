@@ -1,3 +1,4 @@
+import { createAccess } from './access/routes.js';
 import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
@@ -9,5 +10,11 @@ import { createWebhooks } from './webhooks/routes.js';
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
   const events = eventsCapability(services, engine);
-  return [events, secretsCapability(services), createIngress(services, events), createWebhooks(services)];
+  return [
+    createAccess(services),
+    events,
+    secretsCapability(services),
+    createIngress(services, events),
+    createWebhooks(services),
+  ];
 }

@@ -1,5 +1,7 @@
+export { AuditLog } from './access/audit-log.js';
 export { bootstrap, type BootstrapFile } from './access/bootstrap.js';
 export { keyFinder } from './access/key-cache.js';
+export { KeyUsage } from './access/key-usage.js';
 export { createKey, revokeKey, type NewKey } from './access/keys.js';
 export { createApp } from './app.js';
 export { createExecutionEngine, type ExecutionEngine } from './executions/engine.js';

@@ -2,8 +2,10 @@ import { type Server } from 'node:http';
 import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
 import { serve } from '@hono/node-server';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { AuditLog } from './access/audit-log.js';
 import { bootstrap } from './access/bootstrap.js';
 import { keyFinder } from './access/key-cache.js';
+import { KeyUsage } from './access/key-usage.js';
 import { createApp } from './app.js';
 import { createCapabilities } from './capabilities.js';
 import { createExecutionEngine } from './executions/engine.js';
@@ -52,20 +54,25 @@ runMain(logger, async () => {
     await closed;
     await services.verifier.close();
     await services.temporal.close();
+    await services.keyUsage.close();
+    await services.audit.close();
     await services.db.close();
   });
   exitWhenParentDies(shutdown);
 });
 
-async function openServices(settings: ServerSettings): Promise<Services> {
+type OpenServices = Services & { audit: AuditLog; keyUsage: KeyUsage };
+
+async function openServices(settings: ServerSettings): Promise<OpenServices> {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  const clock = () => new Date();
   const db = await openDatabase(settings.database, logger);
   return {
     settings,
     logger,
     metrics,
-    clock: () => new Date(),
+    clock,
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
     temporal: connectTemporal(settings.temporal),
@@ -75,6 +82,8 @@ async function openServices(settings: ServerSettings): Promise<Services> {
     ),
     db,
     findKey: await keyFinder(db),
+    keyUsage: new KeyUsage({ db, logger }),
+    audit: new AuditLog({ db, logger, clock }),
   };
 }
 

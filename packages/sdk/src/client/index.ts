@@ -1,6 +1,7 @@
 export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
+export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ExecutionFilters,
@@ -28,6 +29,10 @@ export type {
   CreateIngressRequest,
   CreateWebhookRequest,
   DeliveriesQuery,
+  ApiKey,
+  AuditEntry,
+  CreatedApiKey,
+  CreatedTenant,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -37,6 +42,7 @@ export type {
   Ingress,
   IngressWithSecret,
   Manifest,
+  Member,
   PendingActivity,
   RequirementsSummary,
   RotateIngressRequest,
@@ -49,5 +55,7 @@ export type {
   WebhookMessage,
   WebhookTest,
   WebhookWithSecret,
+  Tenant,
+  WhoAmI,
   Workflow,
 } from '@pegasus-workflows/contracts';

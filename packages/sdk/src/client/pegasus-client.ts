@@ -1,4 +1,6 @@
+import { type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
@@ -22,6 +24,10 @@ export class PegasusClient {
   readonly executions: ExecutionsApi;
   readonly ingress: IngressApi;
   readonly webhooks: WebhooksApi;
+  readonly members: MembersApi;
+  readonly keys: KeysApi;
+  readonly tenants: TenantsApi;
+  readonly audit: AuditApi;
   readonly #transport: Transport;
 
   /** @throws TypeError naming the option that is wrong */
@@ -31,6 +37,10 @@ export class PegasusClient {
     this.executions = new ExecutionsApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);
+    this.members = new MembersApi(this.#transport);
+    this.keys = new KeysApi(this.#transport);
+    this.tenants = new TenantsApi(this.#transport);
+    this.audit = new AuditApi(this.#transport);
   }
 
   /**
@@ -52,6 +62,11 @@ export class PegasusClient {
   async health(options: CallOptions = {}): Promise<Health> {
     const call = { method: 'GET', path: '/health', repeatable: true, anonymous: true } as const;
     return this.#transport.json(call, healthSchema, options);
+  }
+
+  /** Who makes the calls: tenant, member, key, and what it may do. */
+  async whoAmI(options: CallOptions = {}): Promise<WhoAmI> {
+    return whoAmI(this.#transport, options);
   }
 
   /** Safe to log: the token is in private state, which neither JSON nor `util.inspect` can see. */

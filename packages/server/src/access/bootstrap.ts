@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
-import { and, eq, isNull, notInArray } from 'drizzle-orm';
+import { and, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Principal } from '../infra/context.js';
+import { type KeyRow } from '../infra/context.js';
 import { type Database, type Tx } from '../infra/database.js';
 import { apiKeys, principals, tenants } from '../infra/schema.js';
-import { authenticate, createKey, findKey, revokeKey } from './keys.js';
+import { createKey, findKeyByText, revokeKey, whyDead } from './keys.js';
 
 /**
  * Job: makes the platform tenant and a first tenant, and hands their keys over in a file.
@@ -64,16 +63,13 @@ async function workingKeys(db: Database, path: string, now: Date): Promise<strin
   const owner = await workingKey(db, apiKey, now);
   const platformOwner = await workingKey(db, platformApiKey, now);
   if (owner?.tenantId !== tenantId || platformOwner?.tenantId !== platformTenantId) return undefined;
-  return [owner.keyId, platformOwner.keyId].filter((id) => id !== null);
+  return [owner.id, platformOwner.id];
 }
 
-async function workingKey(db: Database, key: string, now: Date): Promise<Principal | undefined> {
-  try {
-    return await authenticate((hash) => findKey(db, hash), key, now);
-  } catch (error) {
-    if (error instanceof PegasusError && error.code === 'UNAUTHENTICATED') return undefined;
-    throw error;
-  }
+/** The row of a key that works, or would if its tenant were not disabled: that is the operator's will, not a loss. */
+async function workingKey(db: Database, key: string, now: Date): Promise<KeyRow | undefined> {
+  const row = await findKeyByText(db, key);
+  return row && whyDead({ ...row, tenantDisabledAt: null }, now) === undefined ? row : undefined;
 }
 
 async function makeKeys(tx: Tx): Promise<{ file: BootstrapFile; keyIds: string[] }> {
@@ -97,26 +93,43 @@ async function makeKeys(tx: Tx): Promise<{ file: BootstrapFile; keyIds: string[]
   };
 }
 
+/** The service account of our keys, enabled: whoever may start the platform may have a key of it. */
 async function bootstrapPrincipal(tx: Tx, tenantId: string): Promise<string> {
-  const mine = and(eq(principals.tenantId, tenantId), eq(principals.name, BOOTSTRAP_PRINCIPAL));
-  const [existing] = await tx.select({ id: principals.id }).from(principals).where(mine);
-  if (existing) return existing.id;
-  const [made] = await tx
-    .insert(principals)
-    .values({ tenantId, kind: 'SERVICE_ACCOUNT', name: BOOTSTRAP_PRINCIPAL })
-    .returning({ id: principals.id });
-  return made!.id;
+  const account = { tenantId, kind: 'SERVICE_ACCOUNT', name: BOOTSTRAP_PRINCIPAL } as const;
+  // Another server, starting at this very moment, may be first.
+  await tx.insert(principals).values(account).onConflictDoNothing();
+  const [row] = await tx
+    .select({ id: principals.id, disabledAt: principals.disabledAt })
+    .from(principals)
+    .where(
+      and(
+        eq(principals.tenantId, tenantId),
+        eq(principals.kind, account.kind),
+        eq(principals.name, account.name),
+        isNull(principals.removedAt),
+      ),
+    );
+  if (row!.disabledAt)
+    await tx.update(principals).set({ disabledAt: null }).where(eq(principals.id, row!.id));
+  return row!.id;
 }
 
+/** Revokes older keys of ours: those of our service accounts that no member made. */
 async function revokeOthers(tx: Tx, keep: string[], now: Date): Promise<number> {
   const old = await tx
     .select({ id: apiKeys.id })
     .from(apiKeys)
     .innerJoin(principals, eq(principals.id, apiKeys.principalId))
+    .innerJoin(tenants, eq(tenants.id, apiKeys.tenantId))
     .where(
       and(
+        inArray(
+          tenants.slug,
+          TENANTS.map(({ slug }) => slug),
+        ),
         eq(principals.name, BOOTSTRAP_PRINCIPAL),
         eq(principals.kind, 'SERVICE_ACCOUNT'),
+        isNull(apiKeys.createdByUserId),
         isNull(apiKeys.revokedAt),
         notInArray(apiKeys.id, keep),
       ),

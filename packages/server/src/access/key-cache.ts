@@ -6,14 +6,14 @@ import { findKey } from './keys.js';
  * Job: spares the embedded database a transaction per request by remembering the rows of keys in use. There a look-up
  * costs as much as inserting a run does; on PostgreSQL it is cheap, and every request makes it.
  *
- * Boundary: rows by hash. Whether a key is revoked or expired is judged by {@link authenticate}, at every call.
+ * Boundary: rows by hash. Whether a key works is judged by {@link authenticate}, at every call.
  *
  * Invariants
- * 1. A change of a key's row, whoever makes it, is seen by every look-up that begins after the commit.
+ * 1. A change of a key's row, its principal's or its tenant's, whoever makes it, is seen by every look-up that begins after the commit.
  * 2. Only keys that exist are remembered, at most {@link CAPACITY}: guessing fills nothing.
  */
 const CAPACITY = 10_000;
-/** Sent by the trigger of migration 0002, with the hash. */
+/** Sent by triggers (migration `access_key_notices`), with the hash. */
 const CHANNEL = 'pegasus_key_changed';
 
 /** The look-up of keys for this database. */

@@ -1,9 +1,10 @@
-import { createHash, randomInt } from 'node:crypto';
-import { actionsOf, PegasusError, type Role } from '@pegasus-workflows/contracts';
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
+import { PegasusError, type Role } from '@pegasus-workflows/contracts';
 import { and, eq, isNull } from 'drizzle-orm';
 import { type FindKey, type KeyRow, type Principal } from '../infra/context.js';
 import { type Database, type Tx } from '../infra/database.js';
-import { apiKeys, tenants } from '../infra/schema.js';
+import { apiKeys, principals, tenants } from '../infra/schema.js';
+import { effectiveActions } from './rights.js';
 
 /**
  * Job: API keys of people and service accounts.
@@ -13,7 +14,10 @@ import { apiKeys, tenants } from '../infra/schema.js';
  *
  * Invariants
  * 1. No stored value, message or log gives a key back.
- * 2. An unknown, a revoked and an expired key each end in UNAUTHENTICATED, from the next call on.
+ * 2. An unknown, a revoked and an expired key each end in UNAUTHENTICATED, from the next call on; so does every key
+ *    of a disabled or removed principal and of a disabled tenant.
+ * 3. The time that a look-up takes tells nothing about stored keys: the index is searched by the SHA-256 of what was
+ *    sent, whose bits nobody can choose, and the digests are compared in constant time once more.
  */
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 /** 40 characters of base62 are 238 bits. */
@@ -25,7 +29,20 @@ export interface NewKey {
   tenantId: string;
   principalId: string;
   roles: Role[];
-  expiresAt?: Date | undefined;
+  name?: string | null | undefined;
+  expiresAt?: Date | null | undefined;
+  rotatedFromId?: string | undefined;
+  createdByUserId?: string | undefined;
+}
+
+/** UNAUTHENTICATED, by a key that is known and works no more: the audit log says whose. */
+export class DeadKeyError extends PegasusError {
+  readonly row: KeyRow;
+
+  constructor(row: KeyRow, sentence: string) {
+    super('UNAUTHENTICATED', sentence);
+    this.row = row;
+  }
 }
 
 /** Makes a key. `key` is the only copy there will ever be. */
@@ -56,17 +73,29 @@ export async function authenticate(find: FindKey, bearer: string | undefined, no
   if (bearer === undefined) {
     throw unauthenticated('Send an API key: Authorization: Bearer vnd_….');
   }
-  const found = KEY_PATTERN.test(bearer) ? await find(hashOf(bearer)) : undefined;
-  if (!found) throw unauthenticated('This API key is not known.');
-  if (found.revokedAt) throw unauthenticated('This API key has been revoked.');
-  if (found.expiresAt && found.expiresAt <= now) throw unauthenticated('This API key has expired.');
+  const hash = KEY_PATTERN.test(bearer) ? hashOf(bearer) : undefined;
+  const found = hash === undefined ? undefined : await find(hash);
+  if (!found || !sameDigest(found.hash, hash)) throw unauthenticated('This API key is not known.');
+  const dead = whyDead(found, now);
+  if (dead !== undefined) throw new DeadKeyError(found, dead);
   return {
     principalId: found.principalId,
     tenantId: found.tenantId,
     isPlatformTenant: found.isPlatform,
-    actions: actionsOf(found.roles),
+    actions: effectiveActions(found.roles, found.principalRoles),
     keyId: found.id,
   };
+}
+
+/** Why a key that is known does not work, one sentence; `undefined` when it does. */
+export function whyDead(row: KeyRow, now: Date): string | undefined {
+  if (row.revokedAt) return 'This API key has been revoked.';
+  if (row.expiresAt && row.expiresAt <= now) return 'This API key has expired.';
+  if (row.principalRemovedAt) return 'The member whose API key this is has been removed.';
+  if (row.principalDisabledAt) return 'The member whose API key this is is disabled.';
+  if (row.tenantDisabledAt)
+    return 'The tenant of this API key is disabled; ask the operator of the platform.';
+  return undefined;
 }
 
 /** Looks a key up by its hash: one statement on a unique index. */
@@ -75,18 +104,34 @@ export async function findKey(db: Database, hash: string): Promise<KeyRow | unde
     tx
       .select({
         id: apiKeys.id,
+        hash: apiKeys.hash,
         tenantId: apiKeys.tenantId,
         principalId: apiKeys.principalId,
         roles: apiKeys.roles,
         expiresAt: apiKeys.expiresAt,
         revokedAt: apiKeys.revokedAt,
+        principalRoles: principals.roles,
+        principalDisabledAt: principals.disabledAt,
+        principalRemovedAt: principals.removedAt,
         isPlatform: tenants.isPlatform,
+        tenantDisabledAt: tenants.disabledAt,
       })
       .from(apiKeys)
+      .innerJoin(principals, eq(principals.id, apiKeys.principalId))
       .innerJoin(tenants, eq(tenants.id, apiKeys.tenantId))
       .where(eq(apiKeys.hash, hash)),
   );
   return row;
+}
+
+/** The key's row by its text, dead or alive. */
+export async function findKeyByText(db: Database, key: string): Promise<KeyRow | undefined> {
+  return KEY_PATTERN.test(key) ? findKey(db, hashOf(key)) : undefined;
+}
+
+function sameDigest(stored: string, given: string | undefined): boolean {
+  const [a, b] = [Buffer.from(stored), Buffer.from(given ?? '')];
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function hashOf(key: string): string {

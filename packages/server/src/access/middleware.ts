@@ -10,7 +10,10 @@ const BEARER = /^Bearer +([^\s]+)$/i;
 export function requireApiKey(services: Services): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const bearer = bearerOf(c.req.header('authorization'));
-    c.set('principal', await authenticate(services.findKey, bearer, services.clock()));
+    const now = services.clock();
+    const principal = await authenticate(services.findKey, bearer, now);
+    c.set('principal', principal);
+    if (principal.keyId !== null) services.keyUsage.note(principal.keyId, now);
     await next();
   };
 }

@@ -46,7 +46,9 @@ export interface ExecutionEngine {
 }
 
 /** Puts the parts together; nothing runs yet. */
-export function createExecutionEngine(services: Omit<Services, 'findKey' | 'verifier'>): ExecutionEngine {
+export function createExecutionEngine(
+  services: Omit<Services, 'findKey' | 'verifier' | 'audit' | 'keyUsage'>,
+): ExecutionEngine {
   const { db, temporal, settings, clock } = services;
   const logger = services.logger.child({ area: 'executions' });
   const metrics = executionMetrics(services.metrics);

@@ -29,6 +29,7 @@ export function mountConversations(
       method: 'post',
       path: '/api/v1/workflows/:id/executions/:eid/signal',
       action: 'SignalWorkflowExecution',
+      audited: 'signal',
       summary: 'Send a signal to an open run. A repeated `Idempotency-Key` counts once.',
       request: { params: ofExecution, body: signalRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
       responses: {

@@ -39,15 +39,61 @@ export interface Mutation {
   wouldReturn: unknown;
 }
 
-/** An API key as it is stored, with what its tenant is. */
+/** An API key as it is stored, with what its principal and its tenant are. */
 export interface KeyRow {
   id: string;
+  /** SHA-256 of the key, hex. */
+  hash: string;
   tenantId: string;
   principalId: string;
   roles: Role[];
   expiresAt: Date | null;
   revokedAt: Date | null;
+  /** What the key may do at most; null: no limit. */
+  principalRoles: Role[] | null;
+  principalDisabledAt: Date | null;
+  principalRemovedAt: Date | null;
   isPlatform: boolean;
+  tenantDisabledAt: Date | null;
+}
+
+/** An attempt that was refused; see `access/refusals.ts`. */
+export interface Refusal {
+  /** Null when no tenant can be told from the call. */
+  tenantId: string | null;
+  actorKind: 'KEY' | 'EXECUTION' | 'ANONYMOUS';
+  principalId: string | null;
+  keyId: string | null;
+  executionId: string | null;
+  /** The action that the call needed. */
+  action: string | null;
+  code: string;
+  /** Null where one entry stands for attempts of several kinds. */
+  method: string | null;
+  /** The route's pattern; null where no route is. */
+  route: string | null;
+  ip: string | null;
+  correlationId: string;
+}
+
+/** An act that changes no row of its own, about to be done by the current actor. */
+export interface Act {
+  tenantId: string;
+  /** Such as `cancel`. */
+  operation: string;
+  /** Such as `executions`. */
+  objectKind: string | null;
+  objectId: string | null;
+}
+
+/** The part of the audit log that code writes; the rest is the database's own doing. */
+export interface AuditPort {
+  /** Resolves when the act is in the log: only then may it be done. */
+  recordAct(act: Act): Promise<void>;
+  /** Returns at once; alike refusals become one row. */
+  refused(refusal: Refusal): void;
+  /** Resolves when every refusal so far is in the log, or could not be written. */
+  flush(): Promise<void>;
 }
 
 /** Finds a key's row by its SHA-256; `undefined` when there is none. */
@@ -58,6 +104,10 @@ export interface Services {
   db: Database;
   /** The rows of API keys, remembered where that is safe; see `access/key-cache.ts`. */
   findKey: FindKey;
+  /** Told of every use of a key. */
+  keyUsage: { note(keyId: string, at: Date): void };
+  /** Where acts and refusals are recorded that no table shows. */
+  audit: AuditPort;
   artifacts: ArtifactStore;
   verifier: ArtifactVerifier;
   temporal: TemporalPort;
@@ -77,6 +127,10 @@ export interface AppEnv {
     principal: Principal;
     /** Keeps what a dry run would have changed; set with a principal whose execution is one. */
     recordMutation: (mutation: Mutation) => Promise<void>;
+    /** Writes an act to the audit log before it is done. */
+    recordAct: AuditPort['recordAct'];
+    /** The address that the call comes from; null where there is none, as in tests. */
+    ip: string | null;
     correlationId: string;
     /** Writes the correlation id with every line. */
     log: Logger;

@@ -55,6 +55,11 @@ export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B ext
     emptyBody?: z.input<B>;
   };
   dryRun?: DryRun<P, Q, B>;
+  /**
+   * Name of an act that changes no row of a configuration table, such as `cancel`: it is in the audit log, about what
+   * the path's last parameter names, before it is done.
+   */
+  audited?: string;
   /** By status; a response without a schema has no JSON body. */
   responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
 }
@@ -110,6 +115,7 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
     const perform = async (): Promise<Response> => {
       const call = await readCall(c, operation, principal);
       if (principal?.execution?.dryRun && method !== 'GET') return answerDryRun(call, operation);
+      if (operation.audited !== undefined) await recordAct(call, path, operation.audited);
       return handle(call);
     };
     return principal ? actAs(actorOf(c, principal, action), perform) : perform();
@@ -128,18 +134,32 @@ function actorOf(c: Context<AppEnv>, principal: Principal, action: Access): Acto
     principalId: principal.principalId,
     keyId: principal.keyId,
     executionId: principal.execution?.id ?? null,
-    action: action in ROUTE_ACCESS ? null : action,
+    action: actionOf(action),
     method: c.req.method,
     route: c.get('route') ?? '',
-    ip: remoteAddress(c),
+    ip: c.get('ip'),
     correlationId: c.get('correlationId'),
   };
 }
 
 /** The other end of the connection; null where there is none, as in tests. */
-export function remoteAddress(c: Context<AppEnv>): string | null {
+export function peerAddress(c: Context<AppEnv>): string | null {
   const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
   return incoming?.socket?.remoteAddress ?? null;
+}
+
+async function recordAct<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
+  { c, principal }: Call<P, Q, B>,
+  path: string,
+  operation: string,
+): Promise<void> {
+  const { kind, parameter } = /.*\/(?<kind>[^/:]+)\/:(?<parameter>\w+)/.exec(path)?.groups ?? {};
+  await c.get('recordAct')({
+    tenantId: principal.tenantId,
+    operation,
+    objectKind: kind ?? null,
+    objectId: (parameter === undefined ? undefined : c.req.param(parameter)) ?? null,
+  });
 }
 
 /** Nothing is changed; what would have been is recorded before it is answered. */
@@ -157,6 +177,11 @@ async function answerDryRun<P extends ObjectSchema, Q extends ObjectSchema, B ex
     wouldReturn: wouldReturn ?? null,
   });
   return status === 204 ? c.body(null, 204) : data(c, wouldReturn, status);
+}
+
+/** The action that a route needs; null where it needs none. */
+export function actionOf(access: Access): Action | null {
+  return access in ROUTE_ACCESS ? null : (access as Action);
 }
 
 const ROUTE_ACCESS = { 'any-key': true, runner: true, public: true };
@@ -236,6 +261,12 @@ function document<P extends ObjectSchema, Q extends ObjectSchema, B extends z.Zo
       },
     }),
   );
+}
+
+/** The route that a call is meant for, also where it was refused before any route was looked at. */
+export function routeAt(app: OpenAPIHono<AppEnv>, method: string, path: string): RouteEntry | undefined {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  return routeTable(app).find((entry) => entry.method === wanted && matches(entry.path, path));
 }
 
 /** The methods that exist at a path, for a 405's `Allow`; empty when nothing is there. */

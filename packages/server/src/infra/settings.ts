@@ -15,6 +15,8 @@ export interface ServerSettings {
   port: number;
   /** Base of presigned URLs, without a trailing slash. */
   publicUrl: string;
+  /** How many proxies stand before the server, whose `X-Forwarded-For` is believed. */
+  trustedProxies: number;
   database: { url?: string | undefined; pgliteDir?: string | undefined };
   artifactsDir: string;
   urlSigningKey: string;
@@ -58,6 +60,7 @@ const envSchema = z
     PEGASUS_HOST: z.string().min(1).default('127.0.0.1'),
     PEGASUS_PORT: z.coerce.number().int().min(1).max(65_535).default(3000),
     PEGASUS_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    PEGASUS_TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
     DATABASE_URL: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'must start with postgres://')
@@ -111,6 +114,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     host: parsed.PEGASUS_HOST,
     port: parsed.PEGASUS_PORT,
     publicUrl: publicUrl.replace(/\/+$/, ''),
+    trustedProxies: parsed.PEGASUS_TRUST_PROXY,
     database: { url: parsed.DATABASE_URL, pgliteDir: parsed.PEGASUS_PGLITE_DIR },
     artifactsDir: resolve(parsed.PEGASUS_ARTIFACTS_DIR),
     urlSigningKey: secrets.PEGASUS_URL_SIGNING_KEY,

@@ -125,6 +125,7 @@ function registerReads(app: OpenAPIHono<AppEnv>, services: Services, ports: Work
       method: 'get',
       path: `${BASE}/:id/download-url`,
       action: 'ReadWorkflow',
+      audited: 'download-url',
       summary: 'A URL to download the artifact from',
       request: { params: idParams },
       responses: { 200: { description: 'Where to GET the zip', schema: dataOf(downloadUrlSchema) } },

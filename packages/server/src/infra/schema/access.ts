@@ -61,11 +61,20 @@ export const principals = pgTable(
     roles: jsonb('roles').$type<Role[]>(),
     /** Since when none of its keys works. */
     disabledAt: instant('disabled_at'),
+    /** Since when it is a member no more; the row stays, because the audit log and what it made name it. */
+    removedAt: instant('removed_at'),
     createdByUserId: createdBy(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (t) => [uniqueIndex('principals_email').on(t.tenantId, t.email)],
+  (t) => [
+    uniqueIndex('principals_email')
+      .on(t.tenantId, t.email)
+      .where(sql`${t.removedAt} is null`),
+    uniqueIndex('principals_service_account')
+      .on(t.tenantId, t.name)
+      .where(sql`${t.kind} = 'SERVICE_ACCOUNT' and ${t.removedAt} is null`),
+  ],
 );
 
 export const apiKeys = pgTable(
