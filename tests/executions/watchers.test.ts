@@ -31,7 +31,7 @@ afterAll(() => harness.close());
 
 function parts() {
   const metrics = executionMetrics(new Registry());
-  const counts = new OpenCounts({ open: 10, perDay: 10 }, () => new Date());
+  const counts = new OpenCounts(() => new Date());
   const outcome = new OutcomeWriter({
     db: harness.db,
     logger,

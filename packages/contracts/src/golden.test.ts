@@ -10,6 +10,7 @@ import {
   historyExportSchema,
   historySchema,
   listOf,
+  recordedMutationSchema,
   queryAnswerSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
@@ -31,6 +32,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'execution-history-export': dataOf(historyExportSchema),
   'execution-handlers': dataOf(handlersSchema),
   'execution-query': dataOf(queryAnswerSchema),
+  'mutation-list': listOf(recordedMutationSchema),
   error: errorBodySchema,
 };
 

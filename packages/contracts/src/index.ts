@@ -9,5 +9,6 @@ export * from './limits.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './runner.js';
+export * from './runtime.js';
 export * from './webhooks.js';
 export * from './workflows.js';

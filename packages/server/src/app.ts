@@ -1,5 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { requireApiKey, requireRunnerToken } from './access/middleware.js';
+import { requireCaller, requireRunnerToken } from './access/middleware.js';
 import { createCapabilities } from './capabilities.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { mountExecutions } from './executions/routes.js';
@@ -23,7 +23,7 @@ export function createApp(
   const app = new OpenAPIHono<AppEnv>();
   installErrorHandlers(app);
   app.use(requestLog(services.logger, httpMetrics(services.metrics)));
-  app.use('/api/v1/*', requireApiKey(services));
+  app.use('/api/v1/*', requireCaller(services, engine));
   app.use('/internal/v1/*', requireRunnerToken(services));
 
   registerHealth(app, services, [
@@ -45,9 +45,12 @@ function prewarm(engine: ExecutionEngine, row: WorkflowRow): void {
   if (!row.executable) return;
   engine.demand.prewarm({
     tenantId: row.tenantId,
+    workflowId: row.id,
     artifactSha256: row.artifactSha256,
     artifactSizeBytes: row.artifactSizeBytes,
     workflowName: row.name,
     workflowVersion: row.version,
+    requiredActions: row.manifest.requiredActions ?? null,
+    dryRun: false,
   });
 }

@@ -60,7 +60,9 @@ export class TenantPool {
     const now = performance.now();
     const inDemand = new Set<string>();
     for (const artifact of demand.artifacts) {
-      if (artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256)) {
+      if (
+        artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256, artifact.dryRun)
+      ) {
         this.logger.error(
           { taskQueue: artifact.taskQueue },
           'demand names a task queue that is not the artifact’s',
