@@ -35,7 +35,11 @@ const SERVER_SETTINGS = [
   'PEGASUS_MAX_OPEN_EXECUTIONS',
   'PEGASUS_MAX_EXECUTIONS_PER_DAY',
 ];
-const SUPERVISOR_SETTINGS = ['PEGASUS_RUNNER_IDLE_SECONDS', 'PEGASUS_RUNNER_MEMORY_MB'];
+const SUPERVISOR_SETTINGS = [
+  'PEGASUS_RUNNER_IDLE_SECONDS',
+  'PEGASUS_RUNNER_MEMORY_MB',
+  'PEGASUS_RUNTIME_TOKEN_SECONDS',
+];
 
 /** The HTTP server, on PGlite in the data directory unless `DATABASE_URL` is set. */
 export function serverChild(settings: ChildSettings): Child {
