@@ -31,6 +31,7 @@ export type {
   HistoryExport,
   Manifest,
   PendingActivity,
+  RecordedMutation,
   RequirementsSummary,
   RunRequest,
   Workflow,

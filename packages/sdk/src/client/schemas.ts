@@ -7,6 +7,7 @@ import {
   historySchema,
   manifestSchema,
   queryAnswerSchema,
+  recordedMutationSchema,
   requirementSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
@@ -38,6 +39,7 @@ export const readHistory = historySchema;
 export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;
 export const readQueryAnswer = queryAnswerSchema;
+export const readMutation = recordedMutationSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;
