@@ -1,6 +1,6 @@
 import { idSchema, type Action } from '@pegasus-workflows/contracts';
 import { runtimeTokens, type RuntimeClaims } from '@pegasus-workflows/kit';
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { type OpenAPIHono } from '@hono/zod-openapi';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
 import { createApp } from '../../packages/server/src/index.js';

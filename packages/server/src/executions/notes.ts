@@ -55,15 +55,21 @@ export class Notes {
   }
 }
 
-/** Puts notes among a run's events by their time; the events keep their order, and come first at the same instant. */
+/**
+ * Puts notes among a run's events by their time. The events keep their order, and the first stays the first, whatever
+ * the clocks say: a run begins with its start.
+ */
 export function withNotes(events: readonly HistoryEvent[], notes: readonly HistoryEvent[]): HistoryEvent[] {
   const merged: HistoryEvent[] = [];
   let next = 0;
   for (const event of events) {
-    while (next < notes.length && Date.parse(notes[next]!.timestamp) < Date.parse(event.timestamp)) {
+    while (merged.length > 0 && next < notes.length && isBefore(notes[next]!, event))
       merged.push(notes[next++]!);
-    }
     merged.push(event);
   }
   return [...merged, ...notes.slice(next)];
+}
+
+function isBefore(note: HistoryEvent, event: HistoryEvent): boolean {
+  return Date.parse(note.timestamp) < Date.parse(event.timestamp);
 }
