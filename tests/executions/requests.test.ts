@@ -135,8 +135,11 @@ forEachDialect('execution requests', (open) => {
       expect(stored?.input).toEqual(ODD_INPUT);
     });
 
-    it('refuses a dry run, for now', async () => {
-      await refused(post({ mode: 'dry_run' }), 422, 'DRY_RUN_UNSUPPORTED', /mode/);
+    it('a dry run says so in its row, and runs on the task queue of dry runs', async () => {
+      const { status, body } = await post({ mode: 'dry_run' })();
+      expect({ status, dryRun: body.data.dryRun }).toEqual({ status: 201, dryRun: true });
+      const described = await harness.port.describe(body.data.temporalWorkflowId!);
+      expect(described?.taskQueue).toMatch(/^artifact\/.*\/dry-run$/);
     });
 
     it('answers 404 for another tenant’s workflow, an unknown one, and 400 for no id', async () => {

@@ -122,6 +122,7 @@ describe('processes', () => {
       'LC_ALL',
       'TZ',
       'LOG_LEVEL',
+      'PEGASUS_API_BASE_URL',
     ];
     const own = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
     expect(Object.keys(env).filter((name) => ![...allowed, ...own].includes(name))).toEqual([]);

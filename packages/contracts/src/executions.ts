@@ -122,7 +122,10 @@ export const executionQuerySchema = z.strictObject({
 });
 
 export const historyEventSchema = z.object({
-  /** Temporal's event id, a decimal string, ascending within one run. */
+  /**
+   * Temporal's event id, a decimal string, ascending within one run. What the platform itself has to tell has an id
+   * that begins with `note-` and a type that begins with `Pegasus`, such as `PegasusCallRefused`.
+   */
   id: z.string(),
   /** Temporal's event type in PascalCase without the `EVENT_TYPE_` prefix, such as `ActivityTaskScheduled`. */
   type: z.string(),

@@ -16,6 +16,7 @@ import {
   historySchema,
   ingressSchema,
   listOf,
+  recordedMutationSchema,
   queryAnswerSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
@@ -47,6 +48,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'event-detail': dataOf(eventDetailSchema),
   'event-list': listOf(domainEventSchema),
   'event-dead-letters': listOf(deadLetterSchema),
+  'mutation-list': listOf(recordedMutationSchema),
   error: errorBodySchema,
 };
 

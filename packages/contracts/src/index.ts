@@ -14,5 +14,6 @@ export * from './manifest.js';
 export * from './names.js';
 export * from './runner.js';
 export * from './stored-values.js';
+export * from './runtime.js';
 export * from './webhooks.js';
 export * from './workflows.js';

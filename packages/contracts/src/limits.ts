@@ -25,6 +25,10 @@ export const LIMITS = {
   debounceSeconds: 24 * 3600,
   /** Largest `concurrencyLimit` of a run. */
   concurrencyLimit: 10_000,
+  /** Recorded mutations of one dry run; the next one is refused. */
+  dryRunMutations: 1_000,
+  /** JSON of the arguments, and of the answer, of one recorded mutation; what is beyond is left out of the record. */
+  dryRunRecordBytes: 4 * 1024,
   uploadUrlSeconds: 900,
   downloadUrlSeconds: 300,
   /** Longest time that a rotated key goes on working. */

@@ -37,10 +37,11 @@ describe('Temporal workflow ids', () => {
 describe('artifact task queues', () => {
   it('round-trip through the parser', () => {
     fc.assert(
-      fc.property(fc.uuid(), sha256, (tenantId, artifactSha256) => {
-        expect(parseArtifactTaskQueue(artifactTaskQueue(tenantId, artifactSha256))).toEqual({
+      fc.property(fc.uuid(), sha256, fc.boolean(), (tenantId, artifactSha256, dryRun) => {
+        expect(parseArtifactTaskQueue(artifactTaskQueue(tenantId, artifactSha256, dryRun))).toEqual({
           tenantId,
           artifactSha256,
+          dryRun,
         });
       }),
     );

@@ -30,15 +30,22 @@ export function parseTemporalWorkflowId(
   return { tenantId, workflowName, executionId };
 }
 
-/** The task queue of one artifact of one tenant: what pins a run to the code that started it. */
-export function artifactTaskQueue(tenantId: string, artifactSha256: string): string {
-  return `artifact/${tenantId}/${artifactSha256}`;
+/**
+ * The task queue of one artifact of one tenant: what pins a run to the code that started it. Dry runs have a queue of
+ * their own, which their activities and child runs inherit: that is how an activity knows that its run is one.
+ */
+export function artifactTaskQueue(tenantId: string, artifactSha256: string, dryRun = false): string {
+  return `artifact/${tenantId}/${artifactSha256}${dryRun ? DRY_RUN_SUFFIX : ''}`;
 }
+
+const DRY_RUN_SUFFIX = '/dry-run';
 
 /** Parses what {@link artifactTaskQueue} made; `undefined` for any other queue. */
 export function parseArtifactTaskQueue(
   queue: string,
-): { tenantId: string; artifactSha256: string } | undefined {
-  const match = /^artifact\/([0-9a-f-]{36})\/([0-9a-f]{64})$/.exec(queue);
-  return match ? { tenantId: match[1]!, artifactSha256: match[2]! } : undefined;
+): { tenantId: string; artifactSha256: string; dryRun: boolean } | undefined {
+  const match = /^artifact\/([0-9a-f-]{36})\/([0-9a-f]{64})(\/dry-run)?$/.exec(queue);
+  return match
+    ? { tenantId: match[1]!, artifactSha256: match[2]!, dryRun: match[3] !== undefined }
+    : undefined;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { actionSchema } from './actions.js';
 import { idSchema } from './names.js';
 
 /** The protocol between server and runner, under `/internal/v1`, authenticated by the runner token alone. */
@@ -11,6 +12,12 @@ export const demandedArtifactSchema = z.object({
   artifactSizeBytes: z.number().int(),
   workflowName: z.string(),
   workflowVersion: z.string(),
+  /** The version that an execution of this queue belongs to; absent from a server that mints no runtime tokens. */
+  workflowId: idSchema.optional(),
+  /** What its manifest lets its executions do through their runtime tokens. */
+  requiredActions: z.array(actionSchema).default([]),
+  /** Whether the queue is the one of the artifact's dry runs. */
+  dryRun: z.boolean().default(false),
   /** `open`: a run of it is open, its worker must stay. `prewarm`: just published, a worker saves the first run's cold start. */
   reason: z.enum(['open', 'prewarm']),
 });

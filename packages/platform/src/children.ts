@@ -38,7 +38,11 @@ const SERVER_SETTINGS = [
   'PEGASUS_EGRESS_ALLOW',
   'PEGASUS_EGRESS_HTTP',
 ];
-const SUPERVISOR_SETTINGS = ['PEGASUS_RUNNER_IDLE_SECONDS', 'PEGASUS_RUNNER_MEMORY_MB'];
+const SUPERVISOR_SETTINGS = [
+  'PEGASUS_RUNNER_IDLE_SECONDS',
+  'PEGASUS_RUNNER_MEMORY_MB',
+  'PEGASUS_RUNTIME_TOKEN_SECONDS',
+];
 
 /** The HTTP server, on PGlite in the data directory unless `DATABASE_URL` is set. */
 export function serverChild(settings: ChildSettings): Child {

@@ -32,6 +32,8 @@ const configureSchema = z.strictObject({
   type: z.literal('configure'),
   tenantId: z.string(),
   temporal: temporalTargetSchema,
+  /** Where activities reach the platform: `PEGASUS_API_BASE_URL`. */
+  apiBaseUrl: z.string(),
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
   drainMs: z.number().int().nonnegative(),
 });
@@ -45,6 +47,8 @@ const loadSchema = z.strictObject({
   workflowName: z.string(),
   version: z.string(),
   hasActivities: z.boolean(),
+  /** Its activities are those of dry runs. */
+  dryRun: z.boolean(),
 });
 
 /** Supervisor → worker. */
@@ -55,6 +59,12 @@ export const toWorkerSchema = z.discriminatedUnion('type', [
   /** Stop polling, let running activities finish within `drainMs`, answer `drained`, exit 0. */
   z.strictObject({ type: z.literal('drain') }),
   z.strictObject({ type: z.literal('stats') }),
+  /** Answers `want-token`; without a token there is none to be had. */
+  z.strictObject({
+    type: z.literal('token'),
+    requestId: z.number().int(),
+    given: z.strictObject({ token: z.string(), lifetimeMs: z.number().positive() }).optional(),
+  }),
 ]);
 export type ToWorker = z.infer<typeof toWorkerSchema>;
 export type ConfigureMessage = z.infer<typeof configureSchema>;
@@ -80,6 +90,14 @@ export const fromWorkerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('load-failed'), taskQueue, reason: z.string() }),
   z.object({ type: z.literal('unloaded'), taskQueue }),
   z.object({ type: z.literal('drained') }),
+  /** An activity of this run begins, or has used up half of its token. */
+  z.object({
+    type: z.literal('want-token'),
+    requestId: z.number().int(),
+    taskQueue,
+    workflowId: z.string(),
+    runId: z.string(),
+  }),
   z.object({ type: z.literal('stats'), rssBytes: z.number(), queues: z.array(queueStatsSchema) }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

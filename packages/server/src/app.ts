@@ -1,6 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { rememberAddress } from './access/client-address.js';
-import { requireApiKey, requireRunnerToken } from './access/middleware.js';
+import { requireCaller, requireRunnerToken } from './access/middleware.js';
 import { auditing } from './access/refusals.js';
 import { createCapabilities } from './capabilities.js';
 import { type ExecutionEngine } from './executions/engine.js';
@@ -26,7 +26,7 @@ export function createApp(
   app.use(requestLog(services.logger, httpMetrics(services.metrics)));
   app.use(rememberAddress(services.settings.trustedProxies));
   app.use(auditing(app, services.audit));
-  app.use('/api/v1/*', requireApiKey(services));
+  app.use('/api/v1/*', requireCaller(services, engine));
   app.use('/internal/v1/*', requireRunnerToken(services));
 
   registerHealth(app, services, [
@@ -48,9 +48,12 @@ function prewarm(engine: ExecutionEngine, row: WorkflowRow): void {
   if (!row.executable) return;
   engine.demand.prewarm({
     tenantId: row.tenantId,
+    workflowId: row.id,
     artifactSha256: row.artifactSha256,
     artifactSizeBytes: row.artifactSizeBytes,
     workflowName: row.name,
     workflowVersion: row.version,
+    requiredActions: row.manifest.requiredActions ?? null,
+    dryRun: false,
   });
 }

@@ -72,14 +72,18 @@ export function demanded(
   tenantId: string,
   artifact: Artifact,
   reason: DemandedArtifact['reason'] = 'open',
+  over: Pick<Partial<DemandedArtifact>, 'workflowId' | 'requiredActions' | 'dryRun'> = {},
 ): DemandedArtifact {
   return {
     tenantId,
-    taskQueue: artifactTaskQueue(tenantId, artifact.sha256),
+    taskQueue: artifactTaskQueue(tenantId, artifact.sha256, over.dryRun),
     artifactSha256: artifact.sha256,
     artifactSizeBytes: artifact.zip.length,
     workflowName: 'basic',
     workflowVersion: '1.0.0',
     reason,
+    requiredActions: [],
+    dryRun: false,
+    ...over,
   };
 }

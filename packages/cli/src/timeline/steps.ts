@@ -54,6 +54,7 @@ const RULES: Record<string, Rule> = {
   WorkflowExecutionContinuedAsNew: rule('workflow', 'noted', 'continued as new'),
   WorkflowExecutionCancelRequested: rule('workflow', 'noted', 'cancel requested'),
   WorkflowTaskFailed: rule('other', 'failed', 'workflow task failed, Temporal tries again'),
+  PegasusCallRefused: rule('other', 'failed', 'call refused'),
   WorkflowExecutionSignaled: rule('signal', 'noted', 'signal'),
   SignalExternalWorkflowExecutionInitiated: rule('signal', 'begin', 'signal to another workflow'),
   ExternalWorkflowExecutionSignaled: rule('signal', 'done', 'signal to another workflow'),

@@ -4,12 +4,14 @@
  * absence disturbs no running worker; the supervisor's own death ends them (their IPC channel closes), so that a
  * successor starts from nothing.
  */
-import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
+import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
 import { ArtifactCache } from './artifact-cache.js';
 import { DemandLoop } from './demand-loop.js';
+import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
 import { parseSupervisorSettings } from './settings.js';
 import { TenantPool } from './tenant-pool.js';
+import { TokenMint } from './token-mint.js';
 import { spawnWorker, type WorkerChild } from './worker-child.js';
 import { WorkerHomes } from './worker-homes.js';
 
@@ -31,7 +33,9 @@ runMain(logger, async () => {
   const homes = new WorkerHomes(settings.dir);
   await homes.clear();
   const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
-  const pool = new TenantPool(settings, cache, spawn, logger);
+  const { token, temporal, runtimeTokenSeconds } = settings;
+  const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
+  const pool = new TenantPool(settings, cache, mint, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),

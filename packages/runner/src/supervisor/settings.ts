@@ -18,6 +18,7 @@ const envSchema = z.object({
   PEGASUS_RUNNER_MEMORY_MB: positive.default(2048),
   PEGASUS_RUNNER_TENANT_MEMORY_MB: positive.default(1024),
   PEGASUS_RUNNER_CACHE_MB: positive.default(2048),
+  PEGASUS_RUNTIME_TOKEN_SECONDS: z.coerce.number().int().min(2).max(3_600).default(300),
 });
 
 export interface SupervisorSettings {
@@ -34,6 +35,8 @@ export interface SupervisorSettings {
   tenantMemoryBytes: number;
   /** Bound of the unpacked artifacts on disk. */
   cacheBytes: number;
+  /** How long a runtime token is valid; it is renewed at half of it. */
+  runtimeTokenSeconds: number;
 }
 
 /** Reads the supervisor's environment; throws one sentence naming what is wrong or missing. */
@@ -52,6 +55,7 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
     memoryBytes: parsed.PEGASUS_RUNNER_MEMORY_MB * MIB,
     tenantMemoryBytes: parsed.PEGASUS_RUNNER_TENANT_MEMORY_MB * MIB,
     cacheBytes: parsed.PEGASUS_RUNNER_CACHE_MB * MIB,
+    runtimeTokenSeconds: parsed.PEGASUS_RUNTIME_TOKEN_SECONDS,
   };
 }
 

@@ -17,6 +17,7 @@ import { type SupervisorSettings } from './settings.js';
 import { SpareWorker } from './spare.js';
 import { residentBytes } from './tenant-process.js';
 import { Tenant } from './tenant.js';
+import { type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 
 const SWEEP_MS = 1_000;
@@ -40,6 +41,7 @@ export class TenantPool {
   constructor(
     private readonly settings: SupervisorSettings,
     private readonly cache: ArtifactCache,
+    private readonly mint: TokenMint,
     spawn: () => WorkerChild,
     private readonly logger: Logger,
   ) {
@@ -60,7 +62,9 @@ export class TenantPool {
     const now = performance.now();
     const inDemand = new Set<string>();
     for (const artifact of demand.artifacts) {
-      if (artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256)) {
+      if (
+        artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256, artifact.dryRun)
+      ) {
         this.logger.error(
           { taskQueue: artifact.taskQueue },
           'demand names a task queue that is not the artifact’s',
@@ -100,10 +104,12 @@ export class TenantPool {
   #tenant(tenantId: string): Tenant {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
-      const { temporal, drainMs } = this.settings;
+      const { temporal, serverUrl, drainMs } = this.settings;
       tenant = new Tenant({
         tenantId,
         temporal,
+        apiBaseUrl: serverUrl,
+        mint: this.mint,
         drainMs,
         cache: this.cache,
         takeWorker: () => this.#spare.take(),

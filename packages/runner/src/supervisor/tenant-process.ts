@@ -7,9 +7,11 @@
  * Invariants
  * 1. Every `load` and `unload` settles: by an answer, or by the process's end (`ProcessGoneError`).
  * 2. After `drain` the process is gone within the grace and a margin; it is killed if it does not go.
- * 3. A process that says what the protocol does not know, or does not answer for `HUNG_MS`, is killed.
+ * 3. It is given runtime tokens for artifacts that were loaded here and have not been unloaded, and no others.
+ * 4. A process that says what the protocol does not know, or does not answer for `HUNG_MS`, is killed.
  */
 import { readFile } from 'node:fs/promises';
+import { type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import {
   fromWorkerSchema,
@@ -19,7 +21,10 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
+
+type WantToken = Extract<FromWorker, { type: 'want-token' }>;
 
 const DRAIN_MARGIN_MS = 4_000;
 /** A worker whose event loop is blocked this long serves nobody: its activities cannot even heartbeat. */
@@ -39,6 +44,8 @@ interface Waiter {
 
 export class TenantProcess {
   readonly #loads = new Map<string, Waiter>();
+  /** What it was told to load, by task queue (invariant 3). */
+  readonly #artifacts = new Map<string, DemandedArtifact>();
   readonly #unloads = new Map<string, Waiter>();
   #gone = false;
   #draining: Promise<void> | undefined;
@@ -50,6 +57,7 @@ export class TenantProcess {
   constructor(
     private readonly worker: WorkerChild,
     private readonly config: Omit<ConfigureMessage, 'type'>,
+    private readonly mint: TokenMint,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
@@ -73,7 +81,8 @@ export class TenantProcess {
   }
 
   /** Resolves when the artifact's queue is polled; rejects with the reason. */
-  load(message: Omit<LoadMessage, 'type'>): Promise<void> {
+  load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact): Promise<void> {
+    this.#artifacts.set(message.taskQueue, artifact);
     return this.#ask(this.#loads, { type: 'load', ...message });
   }
 
@@ -147,12 +156,14 @@ export class TenantProcess {
         settle(this.#loads, message.taskQueue)?.resolve();
         return;
       case 'load-failed': {
+        this.#artifacts.delete(message.taskQueue);
         const waiter = settle(this.#loads, message.taskQueue);
         if (waiter) waiter.reject(new Error(message.reason));
         else this.onFailed(message.taskQueue, message.reason);
         return;
       }
       case 'unloaded':
+        this.#artifacts.delete(message.taskQueue);
         settle(this.#unloads, message.taskQueue)?.resolve();
         return;
       case 'stats':
@@ -160,10 +171,24 @@ export class TenantProcess {
         this.#reportedRss = message.rssBytes;
         this.#queues = message.queues;
         return;
+      case 'want-token':
+        void this.#giveToken(message);
+        return;
       case 'started':
       case 'drained':
         return;
     }
+  }
+
+  async #giveToken({ requestId, taskQueue, workflowId, runId }: WantToken): Promise<void> {
+    const artifact = this.#artifacts.get(taskQueue);
+    let given: MintedToken | undefined;
+    try {
+      given = artifact && (await this.mint.mint(artifact, { workflowId, runId }));
+    } catch (error) {
+      this.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
+    }
+    this.#send({ type: 'token', requestId, ...(given ? { given } : {}) });
   }
 
   #onExit(): void {

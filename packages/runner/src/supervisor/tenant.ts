@@ -18,6 +18,7 @@ import { type TemporalTarget } from '../protocol.js';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
 import { ProcessGoneError, TenantProcess } from './tenant-process.js';
+import { type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
@@ -41,6 +42,8 @@ interface Slot {
 export interface TenantContext {
   tenantId: string;
   temporal: TemporalTarget;
+  apiBaseUrl: string;
+  mint: TokenMint;
   drainMs: number;
   cache: ArtifactCache;
   takeWorker: () => WorkerChild;
@@ -151,10 +154,11 @@ export class Tenant {
   }
 
   #start(): void {
-    const { tenantId, temporal, drainMs, logger } = this.context;
+    const { tenantId, temporal, apiBaseUrl, drainMs, mint, logger } = this.context;
     const process = new TenantProcess(
       this.context.takeWorker(),
-      { tenantId, temporal, drainMs },
+      { tenantId, temporal, apiBaseUrl, drainMs },
+      mint,
       logger,
       (taskQueue, reason) => this.#onFailed(process, taskQueue, reason),
     );
@@ -228,14 +232,16 @@ export class Tenant {
       const fetchMs = Math.round(performance.now() - startedAt);
       failpoint('runner.before-load');
       handedOver = this.#process === process;
-      await process.load({
+      const message = {
         taskQueue: artifact.taskQueue,
         artifactDir: slot.lease.dir,
         sha256: artifact.artifactSha256,
         workflowName: artifact.workflowName,
         version: artifact.workflowVersion,
         hasActivities: slot.lease.hasActivities,
-      });
+        dryRun: artifact.dryRun,
+      };
+      await process.load(message, artifact);
       const totalMs = Math.round(performance.now() - startedAt);
       const { taskQueue, workflowName, workflowVersion } = artifact;
       this.context.logger.info(

@@ -5,6 +5,9 @@ import {
   type ActivityInterceptors,
   type Next,
 } from '@temporalio/worker';
+import { type Info } from '@temporalio/activity';
+import { withRuntime } from './runtime-env.js';
+import { type TokenKeeper } from './token-keeper.js';
 import { type StackMapper } from './stack-mapper.js';
 
 /** Counts the activities of one artifact that run now; `touchedAt` is `performance.now()` of the last start or end. */
@@ -13,12 +16,30 @@ export interface ActivityGauge {
   touchedAt: number;
 }
 
-/** Around every activity: the gauge, the failpoints, and failures that name the author's file and line. */
+/** What an artifact's activities have in common. */
+export interface ActivitySurroundings {
+  taskQueue: string;
+  dryRun: boolean;
+  gauge: ActivityGauge;
+  keeper: TokenKeeper;
+  mapper: StackMapper | undefined;
+}
+
+/**
+ * Around every activity: the gauge, the failpoints, its execution's runtime token, and failures that name the author's
+ * file and line.
+ */
 export function activityInterceptor(
-  gauge: ActivityGauge,
-  mapper: StackMapper | undefined,
-): () => ActivityInterceptors {
-  const inbound: ActivityInboundCallsInterceptor = {
+  surroundings: ActivitySurroundings,
+): (context: { info: Info }) => ActivityInterceptors {
+  return ({ info }) => ({ inbound: inboundOf(surroundings, info) });
+}
+
+function inboundOf(
+  { taskQueue, dryRun, gauge, keeper, mapper }: ActivitySurroundings,
+  { workflowExecution }: Info,
+): ActivityInboundCallsInterceptor {
+  return {
     async execute(
       input: ActivityExecuteInput,
       next: Next<ActivityInboundCallsInterceptor, 'execute'>,
@@ -27,7 +48,12 @@ export function activityInterceptor(
       gauge.touchedAt = performance.now();
       try {
         failpoint('worker.activity-start');
-        const result = await next(input);
+        // An activity that no workflow called acts for no execution.
+        const result = await (workflowExecution
+          ? keeper.during({ taskQueue, ...workflowExecution }, (token) =>
+              withRuntime({ token, dryRun }, () => next(input)),
+            )
+          : next(input));
         failpoint('worker.activity-end');
         return result;
       } catch (error) {
@@ -39,5 +65,4 @@ export function activityInterceptor(
       }
     },
   };
-  return () => ({ inbound });
 }

@@ -22,6 +22,7 @@ import {
 } from '../protocol.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
 
 interface Loaded {
@@ -44,6 +45,7 @@ export class WorkerHost {
   /** @param onFailed called with the task queue and the error when a loaded Worker ends by itself */
   constructor(
     private readonly config: ConfigureMessage,
+    private readonly keeper: TokenKeeper,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, error: unknown) => void,
   ) {}
@@ -132,7 +134,7 @@ export class WorkerHost {
   }
 
   async #createWorker(message: LoadMessage, gauge: ActivityGauge): Promise<Worker> {
-    const { artifactDir, hasActivities } = message;
+    const { taskQueue, artifactDir, hasActivities, dryRun } = message;
     const activities = hasActivities
       ? loadActivities(join(artifactDir, ARTIFACT_PATHS.activityBundle))
       : undefined;
@@ -141,13 +143,17 @@ export class WorkerHost {
       ...TUNING,
       connection,
       namespace: this.config.temporal.namespace,
-      taskQueue: message.taskQueue,
+      taskQueue,
       identity: `pegasus:${message.workflowName}@${message.version}:${process.pid}`,
       // Told, so that the SDK does not hash megabytes of bundle to make one up.
       buildId: message.sha256,
       workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
       ...(activities ? { activities: activities.activities } : {}),
-      interceptors: { activity: [activityInterceptor(gauge, activities?.mapper)] },
+      interceptors: {
+        activity: [
+          activityInterceptor({ taskQueue, dryRun, gauge, keeper: this.keeper, mapper: activities?.mapper }),
+        ],
+      },
       shutdownGraceTime: this.config.drainMs,
       shutdownForceTime: this.config.drainMs + FORCE_AFTER_MS,
     });

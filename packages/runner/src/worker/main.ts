@@ -10,6 +10,8 @@
 import { createLogger } from '@pegasus-workflows/kit';
 import { toWorkerSchema, WORKER_EXIT, type FromWorker, type ToWorker } from '../protocol.js';
 import { type WorkerHost } from './host.js';
+import { runtimeEnv } from './runtime-env.js';
+import { type AskedRun, type GivenToken } from './token-keeper.js';
 
 /** How long running activities get when the supervisor is gone or tenant code broke the process. */
 const SHORT_DRAIN_MS = 1_000;
@@ -24,6 +26,18 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
+/** Requests for runtime tokens that the supervisor has not answered; when it is gone, so is this process, soon. */
+const asked = new Map<number, (given: GivenToken | undefined) => void>();
+let requests = 0;
+
+function askForToken(run: AskedRun): Promise<GivenToken | undefined> {
+  return new Promise((resolve) => {
+    const requestId = ++requests;
+    asked.set(requestId, resolve);
+    send({ type: 'want-token', requestId, ...run });
+  });
+}
+
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
@@ -32,7 +46,9 @@ async function handle(message: ToWorker): Promise<void> {
   const { createHost } = await sdk;
   switch (message.type) {
     case 'configure':
-      host ??= createHost(message, logger, (taskQueue, error) => {
+      if (host) return;
+      process.env = runtimeEnv(process.env, message.apiBaseUrl);
+      host = createHost(message, askForToken, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
         send({ type: 'load-failed', taskQueue, reason: describe(error) });
       });
@@ -53,6 +69,10 @@ async function handle(message: ToWorker): Promise<void> {
     case 'unload':
       await host?.unload(message.taskQueue);
       send({ type: 'unloaded', taskQueue: message.taskQueue });
+      return;
+    case 'token':
+      asked.get(message.requestId)?.(message.given);
+      asked.delete(message.requestId);
       return;
     case 'drain':
       await end(WORKER_EXIT.done);

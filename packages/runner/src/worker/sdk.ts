@@ -2,14 +2,16 @@
 import { type Logger } from '@pegasus-workflows/kit';
 import { type ConfigureMessage } from '../protocol.js';
 import { WorkerHost } from './host.js';
+import { TokenKeeper, type AskForToken } from './token-keeper.js';
 
 export { installRuntime } from './logging.js';
 
 /** See {@link WorkerHost}. */
 export function createHost(
   config: ConfigureMessage,
+  ask: AskForToken,
   logger: Logger,
   onFailed: (taskQueue: string, error: unknown) => void,
 ): WorkerHost {
-  return new WorkerHost(config, logger, onFailed);
+  return new WorkerHost(config, new TokenKeeper(ask), logger, onFailed);
 }

@@ -38,6 +38,14 @@ describe('executions', () => {
     expect(server.requests).toHaveLength(4);
   });
 
+  it('tells what a dry run would have changed', async () => {
+    const at = '2026-01-01T00:00:00.000Z';
+    const sms = { method: 'sms.send', capability: 'SendSms', args: { to: '+3247' }, wouldReturn: null, at };
+    server.answer(json(200, { data: [sms], meta: { count: 1 } }));
+    expect(await client.executions.mutations(uuid(1), uuid(2))).toEqual([sms]);
+    expect(server.requests[0]!.url).toBe(`/api/v1/workflows/${uuid(1)}/executions/${uuid(2)}/mutations`);
+  });
+
   it('ends on an empty page, and on a server that ignores the cursor', async () => {
     server.answer(page([1, 2]), page([]));
     expect(await collect(2)).toEqual([1, 2].map(uuid));

@@ -8,12 +8,20 @@ import {
   type Handlers,
   type History,
   type HistoryExport,
+  type RecordedMutation,
 } from '@pegasus-workflows/contracts';
 import { backoffMs, delay } from './backoff.js';
 import { PegasusDecodeError, PegasusTimeoutError } from './errors.js';
 import { newIdempotencyKey } from './idempotency-key.js';
 import type { CallOptions } from './options.js';
-import { readExecution, readHandlers, readHistory, readHistoryExport, readQueryAnswer } from './schemas.js';
+import {
+  readExecution,
+  readHandlers,
+  readHistory,
+  readHistoryExport,
+  readMutation,
+  readQueryAnswer,
+} from './schemas.js';
 import type { ApiCall, Transport } from './transport.js';
 
 export interface RetryExecutionOptions extends CallOptions {
@@ -231,6 +239,19 @@ export class ExecutionsApi {
   ): Promise<HistoryExport> {
     const call = read(`${executionPath(workflowId, executionId)}/history/export`);
     return (await this.#transport.json(call, dataOf(readHistoryExport), slow(options))).data;
+  }
+
+  /**
+   * What a dry run would have changed so far, in the order of its calls; empty for any other run.
+   * @throws PegasusApiError NOT_FOUND
+   */
+  async mutations(
+    workflowId: string,
+    executionId: string,
+    options: CallOptions = {},
+  ): Promise<RecordedMutation[]> {
+    const call = read(`${executionPath(workflowId, executionId)}/mutations`);
+    return (await this.#transport.json(call, listOf(readMutation), options)).data;
   }
 
   async #poll(

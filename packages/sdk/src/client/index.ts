@@ -44,6 +44,7 @@ export type {
   Manifest,
   Member,
   PendingActivity,
+  RecordedMutation,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,

@@ -19,6 +19,28 @@ describe('making a client', () => {
     );
   });
 
+  it('reads the token before every call, for it is renewed while an activity runs, and knows a dry run', async () => {
+    const env: Record<string, string> = {
+      PEGASUS_API_BASE_URL: 'http://localhost:3000',
+      PEGASUS_RUNTIME_TOKEN: 'first',
+      PEGASUS_DRY_RUN: '1',
+    };
+    const sent: unknown[] = [];
+    const fetch = (_url: string, init: RequestInit) => {
+      sent.push(new Headers(init.headers).get('authorization'));
+      return Promise.resolve(Response.json({ data: [], meta: { count: 0 } }));
+    };
+    const client = PegasusClient.fromRuntime(env, { fetch });
+    await client.executions.mutations('w', 'e');
+    env['PEGASUS_RUNTIME_TOKEN'] = 'second';
+    await client.executions.mutations('w', 'e');
+    expect(sent).toEqual(['Bearer first', 'Bearer second']);
+    expect(client.isDryRun).toBe(true);
+    delete env['PEGASUS_DRY_RUN'];
+    expect(PegasusClient.fromRuntime(env).isDryRun).toBe(false);
+    expect(new PegasusClient({ baseUrl: 'http://x', token: 't' }).isDryRun).toBe(false);
+  });
+
   it('refuses bad options by name, without showing the token', () => {
     const good = { baseUrl: 'http://x', token: 't' };
     const bad: [object, RegExp][] = [

@@ -1,3 +1,4 @@
+import { RUNTIME_VARIABLES } from '@pegasus-workflows/contracts';
 import { SDK_VERSION } from '../version.js';
 
 /** The part of `fetch` the client uses: the platform's own, or one that a test or a proxy supplies. */
@@ -85,20 +86,24 @@ function checkToken(token: unknown): string {
   return token;
 }
 
-/** The variables a running workflow's activities find in their environment. */
-export const RUNTIME_VARIABLES = { baseUrl: 'PEGASUS_API_BASE_URL', token: 'PEGASUS_RUNTIME_TOKEN' } as const;
-
-/** Reads exactly the two runtime variables; throws an Error that names every missing one. */
-export function runtimeOptions(env: Record<string, string | undefined>): { baseUrl: string; token: string } {
+/**
+ * Reads the runtime variables; throws an Error that names every missing one. The token is read again before every
+ * attempt, because the platform renews it while an activity runs.
+ */
+export function runtimeOptions(env: Record<string, string | undefined>): {
+  baseUrl: string;
+  token: () => string;
+} {
   const baseUrl = env[RUNTIME_VARIABLES.baseUrl];
-  const token = env[RUNTIME_VARIABLES.token];
-  if (baseUrl && token) return { baseUrl, token };
-  const missing = [
-    ...(baseUrl ? [] : [RUNTIME_VARIABLES.baseUrl]),
-    ...(token ? [] : [RUNTIME_VARIABLES.token]),
-  ];
+  if (baseUrl && env[RUNTIME_VARIABLES.token]) {
+    return { baseUrl, token: () => env[RUNTIME_VARIABLES.token] ?? refuse([RUNTIME_VARIABLES.token]) };
+  }
+  return refuse([RUNTIME_VARIABLES.baseUrl, RUNTIME_VARIABLES.token].filter((name) => !env[name]));
+}
+
+function refuse(missing: readonly string[]): never {
   throw new Error(
     `PegasusClient.fromRuntime: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not set. ` +
-      'The platform sets both in the worker that runs your activities; elsewhere use new PegasusClient({ baseUrl, token }).',
+      'The platform sets both while one of your activities runs: call it inside the activity; elsewhere use new PegasusClient({ baseUrl, token }).',
   );
 }

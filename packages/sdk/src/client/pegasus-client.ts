@@ -1,4 +1,4 @@
-import { type WhoAmI } from '@pegasus-workflows/contracts';
+import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
@@ -29,6 +29,7 @@ export class PegasusClient {
   readonly tenants: TenantsApi;
   readonly audit: AuditApi;
   readonly #transport: Transport;
+  #isDryRun = false;
 
   /** @throws TypeError naming the option that is wrong */
   constructor(options: PegasusClientOptions) {
@@ -44,14 +45,25 @@ export class PegasusClient {
   }
 
   /**
-   * The client of the running execution, for activities: reads `PEGASUS_API_BASE_URL` and `PEGASUS_RUNTIME_TOKEN`.
+   * The client of the running execution, for activities: reads `PEGASUS_API_BASE_URL` and `PEGASUS_RUNTIME_TOKEN`, the
+   * latter before every attempt, because it is renewed. It may do what `required_actions` of the manifest declares.
    * @throws Error naming the missing variable
    */
   static fromRuntime(
     env: Record<string, string | undefined> = globalThis.process?.env ?? {},
     options: Omit<PegasusClientOptions, 'baseUrl' | 'token'> = {},
   ): PegasusClient {
-    return new PegasusClient({ ...options, ...runtimeOptions(env) });
+    const client = new PegasusClient({ ...options, ...runtimeOptions(env) });
+    client.#isDryRun = env[RUNTIME_VARIABLES.dryRun] === '1';
+    return client;
+  }
+
+  /**
+   * Whether it acts for a dry run: its reads are real, its changes are recorded and not made. Calls to others than the
+   * platform are the activity's own to leave out.
+   */
+  get isDryRun(): boolean {
+    return this.#isDryRun;
   }
 
   get baseUrl(): string {

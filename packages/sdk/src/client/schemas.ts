@@ -10,6 +10,7 @@ import {
   ingressWithSecretSchema,
   manifestSchema,
   queryAnswerSchema,
+  recordedMutationSchema,
   requirementSchema,
   requirementsSummarySchema,
   signatureSchemeSchema,
@@ -46,6 +47,7 @@ export const readHistory = historySchema;
 export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;
 export const readQueryAnswer = queryAnswerSchema;
+export const readMutation = recordedMutationSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;

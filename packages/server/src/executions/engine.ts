@@ -2,6 +2,7 @@ import { type ExecutionRow } from './row.js';
 import { type Services } from '../infra/context.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
 import { Wakeups } from '../infra/wakeups.js';
+import { Mutations } from '../dry-run/mutations.js';
 import { DemandSet } from '../internal/demand.js';
 import { Admission } from './admission.js';
 import { startCloseFeed } from './close-feed.js';
@@ -9,7 +10,9 @@ import { HeldRuns } from './held.js';
 import { Histories } from './histories.js';
 import { ExecutionLookup } from './lookup.js';
 import { executionMetrics } from './metrics.js';
+import { Notes } from './notes.js';
 import { OpenCounts } from './open-counts.js';
+import { OpenExecutions } from './open-executions.js';
 import { OutcomeWriter } from './outcome.js';
 import { Queries } from './queries.js';
 import { QueuedRuns } from './queued.js';
@@ -27,6 +30,12 @@ export interface ExecutionEngine {
   readonly signals: Signals;
   readonly queries: Queries;
   readonly histories: Histories;
+  /** What dry runs would have changed. */
+  readonly mutations: Mutations;
+  /** What the platform tells of runs beside their histories. */
+  readonly notes: Notes;
+  /** Whose runtime tokens work. */
+  readonly openExecutions: OpenExecutions;
   /** Runs that no caller waits for. */
   readonly queued: QueuedRuns;
   /** Quotas of tenants: whoever starts a run takes a place here. */
@@ -77,7 +86,10 @@ export function createExecutionEngine(
   const held = new HeldRuns({ ...shared, queued });
   outcome.onPlaceFree = () => held.kick();
   const requirements = new RequirementCheck(db);
+  const openExecutions = new OpenExecutions({ db, clock });
+  outcome.onEnded = (id) => openExecutions.forget(id);
   const lookup = new ExecutionLookup({ ...shared, store });
+  const notes = new Notes(db);
   const { workflowsEnabled } = settings;
   return {
     service: new ExecutionService({
@@ -92,7 +104,10 @@ export function createExecutionEngine(
     }),
     signals: new Signals({ lookup, temporal, wakeups }),
     queries: new Queries({ lookup, temporal, demand: shared.demand }),
-    histories: new Histories({ lookup, temporal }),
+    histories: new Histories({ lookup, temporal, notes }),
+    mutations: new Mutations({ db, lookup }),
+    notes,
+    openExecutions,
     queued,
     admission,
     requirements,

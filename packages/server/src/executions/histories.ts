@@ -9,25 +9,35 @@ import {
 import { type ExportedHistory, type TemporalPort } from '../infra/temporal.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type RunnableWorkflow } from './workflow-cache.js';
+import { withNotes, type Notes } from './notes.js';
 import { type ExecutionRow } from './row.js';
 
 /** Whole histories are held in memory one by one, up to {@link LIMITS.historyExportBytes} each. */
 const EXPORTS_AT_ONCE = 2;
 
+interface HistoryParts {
+  lookup: ExecutionLookup;
+  temporal: TemporalPort;
+  notes: Notes;
+}
+
 /** What happened in runs, as Temporal has it: a timeline to look at, or everything for a replay. */
 export class Histories {
   readonly #lookup: ExecutionLookup;
   readonly #temporal: TemporalPort;
+  readonly #notes: Notes;
   readonly #inTurn = pLimit(EXPORTS_AT_ONCE);
 
-  constructor({ lookup, temporal }: { lookup: ExecutionLookup; temporal: TemporalPort }) {
+  constructor({ lookup, temporal, notes }: HistoryParts) {
+    this.#notes = notes;
     this.#lookup = lookup;
     this.#temporal = temporal;
   }
 
   /**
    * The events of the newest run of an execution, in order; empty when it never started. A run that continued as new
-   * shows its present link, not the earlier ones. An open one has its pending activities too.
+   * shows its present link, not the earlier ones. An open one has its pending activities too. What the platform has to
+   * tell of the run (a call that was refused) stands among the events by its time.
    * Throws NOT_FOUND, TEMPORAL_HISTORY_UNAVAILABLE.
    */
   async read(caller: Caller, workflowId: string, id: string): Promise<History> {
@@ -37,7 +47,8 @@ export class Histories {
       .history(row.temporalWorkflowId, { withPending: !isTerminal(row.status) })
       .catch(unavailable);
     if (!found) throw noLongerKept();
-    const { events, pendingActivities } = found;
+    const { pendingActivities } = found;
+    const events = withNotes(found.events, await this.#notes.events(caller.tenantId, id));
     return { events, ...(pendingActivities?.length ? { pendingActivities } : {}) };
   }
 

@@ -1,12 +1,12 @@
 import { type ExecutionRow } from './row.js';
 import { randomUUID } from 'node:crypto';
-import { type ExecutionStatus } from '@pegasus-workflows/contracts';
+import { dryRunResultSchema, type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../infra/database.js';
-import { executions, tenants, workflows } from '../infra/schema.js';
+import { dryRunMutations, executions, tenants, workflows } from '../infra/schema.js';
 import { type RunClose } from '../infra/temporal.js';
 import { Wakeups } from '../infra/wakeups.js';
 import { RESULT_DEPTH_MAX } from './close.js';
@@ -64,13 +64,14 @@ beforeEach(() => {
   });
 });
 
-async function insert(status: ExecutionStatus = 'QUEUED'): Promise<string> {
+async function insert(status: ExecutionStatus = 'QUEUED', dryRun = false): Promise<string> {
   const id = randomUUID();
   const row = {
     id,
     tenantId,
     workflowId,
     status,
+    dryRun,
     temporalWorkflowId: `wf/${id}`,
     triggerSource: 'USER' as const,
   };
@@ -95,6 +96,7 @@ const whole = {
   result: { sum: 7 },
   errorMessage: null,
 };
+const LIMITS = { open: 100, perDay: 100 };
 const never = { status: 'CANCELLED', errorMessage: null, at: closedAt, onlyQueued: true } as const;
 
 describe('one row', () => {
@@ -154,10 +156,60 @@ describe('one row', () => {
     },
   );
 
+  it('6: a dry run that completed has what was recorded in its result, in order; a failed one has no result', async () => {
+    const [done, empty, failed] = [
+      await insert('RUNNING', true),
+      await insert('RUNNING', true),
+      await insert('RUNNING', true),
+    ];
+    const record = (executionId: string, text: string) => ({
+      tenantId,
+      executionId,
+      method: 'sms.send',
+      capability: 'SendSms',
+      args: { text },
+      wouldReturn: null,
+    });
+    await db.system((tx) =>
+      tx
+        .insert(dryRunMutations)
+        .values([record(done, 'first'), record(failed, 'other'), record(done, 'second')]),
+    );
+    await Promise.all([
+      writer.closed(done, completed),
+      writer.closed(empty, { ...completed, result: null }),
+      writer.closed(failed, timedOut),
+    ]);
+    const told = (text: string) => ({
+      method: 'sms.send',
+      capability: 'SendSms',
+      args: { text },
+      wouldReturn: null,
+    });
+    const { result } = await read(done);
+    expect(dryRunResultSchema.parse(result)).toEqual({
+      result: { sum: 7 },
+      mutations: [told('first'), told('second')],
+    });
+    expect((await read(empty)).result).toEqual({ result: null, mutations: [] });
+    expect(await read(failed)).toMatchObject({ status: 'TIMED_OUT', result: null });
+  });
+
+  it('tells who remembers it that a row has ended, before it wakes who waits (3)', async () => {
+    const id = await insert('RUNNING');
+    const told: string[] = [];
+    writer.onEnded = (ended) => told.push(`ended ${ended}`);
+    const woken = wakeups.next(id, 60_000).then(() => told.push('woken'));
+    await writer.started(id, run);
+    await writer.closed(id, completed);
+    await woken;
+    expect(told).toEqual([`ended ${id}`, 'woken']);
+  });
+
   it('2: the same change twice is one', async () => {
     const id = await insert();
-    counts.take(tenantId, { open: 100, perDay: 100 }).keep();
-    counts.take(tenantId, { open: 100, perDay: 100 }).keep();
+    counts.take(tenantId, LIMITS).keep();
+    counts.take(tenantId, LIMITS).keep();
     expect(await writer.closed(id, completed)).toBe('written');
     const after = await read(id);
     expect(await writer.closed(id, completed)).toBe('unchanged');

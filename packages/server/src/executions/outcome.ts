@@ -20,10 +20,11 @@ import { type Wakeups } from '../infra/wakeups.js';
  * Invariants
  * 1. A terminal row is never changed again, by anybody, in any order of arrival.
  * 2. Writing the same change twice is the same as writing it once.
- * 3. Waiters wake after the commit, never before it.
+ * 3. Waiters wake after the commit, never before it, and after `onEnded` was called for every row of it that ended.
  * 4. A terminal change is written at once; RUNNING may wait {@link RUNNING_WINDOW_MS}, and whoever reads through this
  *    process first waits for it ({@link OutcomeWriter.settled}).
  * 5. A change that cannot be stored does not take its neighbours in the batch with it.
+ * 6. The result of a dry run that completed holds the mutations that were recorded when its row was closed.
  */
 
 /** A short run's RUNNING and its outcome then cost one write. A crash in between is mended by the reconciler. */
@@ -56,6 +57,8 @@ export class OutcomeWriter {
   readonly #metrics: ExecutionMetrics;
   readonly #counts: OpenCounts;
   readonly #wakeups: Wakeups<ExecutionRow>;
+  /** Called once a row has become terminal, before anybody is told. */
+  onEnded: (executionId: string) => void = () => {};
   /** Called after a row with a concurrency key has become terminal. */
   onPlaceFree: () => void = () => {};
   #pending = new Map<string, Pending>();
@@ -173,6 +176,7 @@ export class OutcomeWriter {
         (await tx.execute(updateOf(changes))).rows.map(executionRowOf),
       );
       if (terminal) failpoint('outcome.after-write');
+      for (const row of rows) if (isTerminal(row.status)) this.onEnded(row.id);
       for (const row of rows) this.#announce(row);
       return new Map(rows.map((row) => [row.id, 'written']));
     } catch (error) {
@@ -232,7 +236,12 @@ function updateOf(changes: (Change & { id: string })[]) {
       temporal_run_id = coalesce(c.run_id, e.temporal_run_id),
       started_at = coalesce(e.started_at, c.started_at, case when c.run_id is null then null else c.finished_at end),
       finished_at = c.finished_at,
-      result = c.result,
+      result = case when e.dry_run and c.status = 'COMPLETED'
+        then jsonb_build_object('result', c.result, 'mutations', coalesce(
+          (select jsonb_agg(jsonb_build_object('method', m.method, 'capability', m.capability, 'args', m.args,
+              'wouldReturn', m.would_return) order by m.seq)
+            from dry_run_mutations m where m.execution_id = e.id), '[]'::jsonb))
+        else c.result end,
       error_message = c.error_message,
       updated_at = now()
     from jsonb_to_recordset(${rows}::jsonb) as c(

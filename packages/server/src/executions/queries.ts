@@ -7,7 +7,7 @@ import {
   type RunMessage,
   type TemporalPort,
 } from '../infra/temporal.js';
-import { type DemandSet } from '../internal/demand.js';
+import { artifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionRow } from './row.js';
 
@@ -117,11 +117,7 @@ export class Queries {
       throw new PegasusError('CONCURRENCY_LIMIT', sentence);
     }
     this.#underWay.set(tenantId, underWay + 1);
-    const release = demand.hold({
-      ...workflow,
-      workflowName: workflow.name,
-      workflowVersion: workflow.version,
-    });
+    const release = demand.hold(artifactInDemand(workflow, row.dryRun));
     try {
       return await ask(row);
     } finally {

@@ -4,7 +4,7 @@ import { type Tx } from '../infra/database.js';
 import { errorForLog } from '../infra/error-log.js';
 import { executions } from '../infra/schema.js';
 import { type TemporalPort } from '../infra/temporal.js';
-import { type DemandSet } from '../internal/demand.js';
+import { artifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type ExecutionMetrics } from './metrics.js';
 import { type OutcomeWriter, type Written } from './outcome.js';
 import { type ExecutionRow } from './row.js';
@@ -74,7 +74,7 @@ export interface QueuedRunsParts {
 /** What starting needs of a row. */
 export type StartableRow = Pick<
   ExecutionRow,
-  'id' | 'input' | 'triggerSource' | 'priority' | 'temporalWorkflowId'
+  'id' | 'input' | 'triggerSource' | 'priority' | 'dryRun' | 'temporalWorkflowId'
 >;
 
 export class QueuedRuns {
@@ -88,7 +88,7 @@ export class QueuedRuns {
   async start(row: StartableRow, workflow: RunnableWorkflow): Promise<Written | undefined> {
     const { starting, demand, logger } = this.#parts;
     if (starting.has(row.id)) return undefined;
-    demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
+    demand.open(artifactInDemand(workflow, row.dryRun));
     let settle = (): void => {};
     starting.set(row.id, new Promise<void>((resolve) => (settle = resolve)));
     try {
@@ -104,9 +104,17 @@ export class QueuedRuns {
 
   async #start(row: StartableRow, workflow: RunnableWorkflow): Promise<Written | undefined> {
     const { clock, outcome, watchers } = this.#parts;
-    const { id: executionId, input, triggerSource, priority, temporalWorkflowId } = row;
+    const { id: executionId, temporalWorkflowId } = row;
+    const { input, triggerSource, priority, dryRun } = row;
     failpoint('queued.before-start');
-    const result = await startRun(this.#parts, { executionId, workflow, input, triggerSource, priority });
+    const result = await startRun(this.#parts, {
+      executionId,
+      workflow,
+      input,
+      triggerSource,
+      priority,
+      dryRun,
+    });
     failpoint('queued.after-start');
     const now = clock();
     if (result.kind === 'started') {

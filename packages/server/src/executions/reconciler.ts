@@ -17,7 +17,7 @@ import { isOutage } from './outage.js';
 import { type OpenCounts } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { type QueuedRuns } from './queued.js';
-import { type WorkflowCache } from './workflow-cache.js';
+import { REQUIRED_ACTIONS, type WorkflowCache } from './workflow-cache.js';
 
 /**
  * Job: makes rows and Temporal agree, whatever was killed when. Each pass reads the open rows, lists Temporal's open
@@ -137,7 +137,7 @@ export class Reconciler {
             temporalRunId: executions.temporalRunId,
             queuedAt: executions.queuedAt,
             startedAt: executions.startedAt,
-            artifact: ARTIFACT_COLUMNS,
+            artifact: { ...ARTIFACT_COLUMNS, dryRun: executions.dryRun },
           })
           .from(executions)
           .innerJoin(workflows, eq(workflows.id, executions.workflowId))
@@ -157,9 +157,7 @@ export class Reconciler {
 
   /** The artifacts of task queues that have open runs but no open row: child runs that outlive their parents. */
   async #artifactsOf(queues: ReadonlySet<string>, rows: readonly OpenRow[]): Promise<ArtifactInDemand[]> {
-    const covered = new Set(
-      rows.map(({ artifact }) => artifactTaskQueue(artifact.tenantId, artifact.artifactSha256)),
-    );
+    const covered = new Set(rows.map(({ artifact }) => queueOf(artifact)));
     const shas = [...queues]
       .filter((queue) => !covered.has(queue))
       .flatMap((queue) => parseArtifactTaskQueue(queue)?.artifactSha256 ?? []);
@@ -167,9 +165,9 @@ export class Reconciler {
     const found = await this.#parts.db.system((tx) =>
       tx.select(ARTIFACT_COLUMNS).from(workflows).where(inArray(workflows.artifactSha256, shas)),
     );
-    return found.filter((artifact) =>
-      queues.has(artifactTaskQueue(artifact.tenantId, artifact.artifactSha256)),
-    );
+    return found
+      .flatMap((artifact) => [false, true].map((dryRun) => ({ ...artifact, dryRun })))
+      .filter((artifact) => queues.has(queueOf(artifact)));
   }
 
   async #compare(row: OpenRow, visible: VisibleRun | undefined, signal: AbortSignal): Promise<void> {
@@ -271,7 +269,12 @@ const ARTIFACT_COLUMNS = {
   artifactSizeBytes: workflows.artifactSizeBytes,
   workflowName: workflows.name,
   workflowVersion: workflows.version,
+  workflowId: workflows.id,
+  requiredActions: REQUIRED_ACTIONS,
 };
+
+const queueOf = ({ tenantId, artifactSha256, dryRun }: ArtifactInDemand): string =>
+  artifactTaskQueue(tenantId, artifactSha256, dryRun);
 
 function countBy<T>(items: readonly T[], key: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();

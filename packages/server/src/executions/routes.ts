@@ -11,6 +11,7 @@ import {
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { type AppEnv } from '../infra/context.js';
+import { mountMutations } from '../dry-run/routes.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { type ExecutionEngine } from './engine.js';
 import { idempotencyKey } from './idempotency-key.js';
@@ -22,7 +23,10 @@ const ofExecution = z.object({ id: idSchema, eid: idSchema });
 const one = (description: string) => ({ description, schema: dataOf(executionSchema) });
 
 /** What the routes call. */
-export type ExecutionCalls = Pick<ExecutionEngine, 'service' | 'signals' | 'queries' | 'histories'>;
+export type ExecutionCalls = Pick<
+  ExecutionEngine,
+  'service' | 'signals' | 'queries' | 'histories' | 'mutations'
+>;
 
 /** Mounts everything about executions. */
 export function mountExecutions(app: OpenAPIHono<AppEnv>, calls: ExecutionCalls): void {
@@ -30,6 +34,7 @@ export function mountExecutions(app: OpenAPIHono<AppEnv>, calls: ExecutionCalls)
   mountChanges(app, calls);
   mountConversations(app, calls);
   mountHistories(app, calls);
+  mountMutations(app, calls.mutations);
 }
 
 /** Run, list and get. */

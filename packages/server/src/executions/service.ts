@@ -13,8 +13,8 @@ import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
 import { type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
+import { artifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type RequirementCheck } from '../secrets/requirement-check.js';
-import { type DemandSet } from '../internal/demand.js';
 import { type Admission } from './admission.js';
 import { type HeldRuns } from './held.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
@@ -71,7 +71,7 @@ export class ExecutionService {
 
   /**
    * Starts a run. Throws NOT_FOUND, WORKFLOW_MUST_FORK, WORKFLOWS_DISABLED, WORKFLOW_NOT_EXECUTABLE,
-   * DRY_RUN_UNSUPPORTED, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED, CONFLICT, and TEMPORAL_START_FAILED with the FAILED
+   * CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED, CONFLICT, and TEMPORAL_START_FAILED with the FAILED
    * execution as its `data`.
    */
   async run(
@@ -83,12 +83,6 @@ export class ExecutionService {
     const workflow = await this.#parts.lookup.workflow(caller, workflowId);
     this.#refuseUnlessRunnable(caller, workflow);
     await this.#parts.requirements.require(caller.tenantId, workflow.id);
-    if (request.mode === 'dry_run') {
-      throw new PegasusError(
-        'DRY_RUN_UNSUPPORTED',
-        'Dry runs are not supported yet; leave mode out, or send "live".',
-      );
-    }
     await this.#parts.admission.refuseIfTooLarge(caller.tenantId, 'input', request.input ?? null);
     return this.#create(caller, workflow, planOf(request, idempotencyKey, this.#parts.clock()));
   }
@@ -191,7 +185,7 @@ export class ExecutionService {
     }
     const id = randomUUID();
     if (!plan.held) {
-      demand.open({ ...workflow, workflowName: workflow.name, workflowVersion: workflow.version });
+      demand.open(artifactInDemand(workflow, plan.dryRun));
     }
     let settle = (): void => {};
     starting.set(id, new Promise<void>((resolve) => (settle = resolve)));
@@ -239,6 +233,7 @@ export class ExecutionService {
       workflow,
       input: row.input,
       triggerSource: row.triggerSource,
+      dryRun: row.dryRun,
     });
     failpoint('run.after-start');
     const now = clock();

@@ -13,6 +13,7 @@ export interface RunToStart {
   input: Record<string, unknown> | null;
   triggerSource: ExecutionRow['triggerSource'];
   priority: number | null;
+  dryRun: boolean;
 }
 
 /**
@@ -49,7 +50,7 @@ export async function startRun(
 
 async function tryStart(
   temporal: TemporalPort,
-  { executionId, workflow, input, triggerSource, priority }: RunToStart,
+  { executionId, workflow, input, triggerSource, priority, dryRun }: RunToStart,
 ): Promise<StartResult> {
   const workflowId = temporalWorkflowId(workflow.tenantId, workflow.name, executionId);
   // An event's row holds the workflow's whole argument; every other input is wrapped.
@@ -59,7 +60,7 @@ async function tryStart(
       workflowId,
       requestId: executionId,
       workflowType: workflow.workflowType ?? '',
-      taskQueue: artifactTaskQueue(workflow.tenantId, workflow.artifactSha256),
+      taskQueue: artifactTaskQueue(workflow.tenantId, workflow.artifactSha256, dryRun),
       executionTimeoutSeconds: workflow.timeoutSeconds ?? undefined,
       priority: priority ?? undefined,
       argument,

@@ -1,3 +1,4 @@
+import { type Action } from '@pegasus-workflows/contracts';
 import { eq, sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { workflows } from '../infra/schema.js';
@@ -13,11 +14,16 @@ export interface RunnableWorkflow {
   workflowType: string | null;
   /** Of the whole run; no limit when null. */
   timeoutSeconds: number | null;
+  /** What its executions may do through their runtime tokens. */
+  requiredActions: Action[] | null;
   artifactSha256: string;
   artifactSizeBytes: number;
 }
 
 const CAPACITY = 2_000;
+
+/** From the manifest; null when it declares none. */
+export const REQUIRED_ACTIONS = sql<Action[] | null>`${workflows.manifest} -> 'requiredActions'`;
 
 const COLUMNS = {
   id: workflows.id,
@@ -29,6 +35,7 @@ const COLUMNS = {
   workflowType: workflows.workflowType,
   // Not the whole manifest, which holds the diagram.
   timeoutSeconds: sql<number | null>`(${workflows.manifest} ->> 'timeoutSeconds')::int`,
+  requiredActions: REQUIRED_ACTIONS,
   artifactSha256: workflows.artifactSha256,
   artifactSizeBytes: workflows.artifactSizeBytes,
 };

@@ -1,4 +1,4 @@
-import { type Action, type Role } from '@pegasus-workflows/contracts';
+import { type Action, type Mutation, type Role } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type Registry } from 'prom-client';
 import { type ArtifactVerifier } from './artifact-verifier.js';
@@ -27,16 +27,6 @@ export interface CallingExecution {
   workflowId: string;
   /** Its mutations are recorded instead of made. */
   dryRun: boolean;
-}
-
-/** What a dry run would have changed. */
-export interface Mutation {
-  /** The client's method, such as `sms.send`. */
-  method: string;
-  /** The action it needs. */
-  capability: Action;
-  args: Record<string, unknown>;
-  wouldReturn: unknown;
 }
 
 /** An API key as it is stored, with what its principal and its tenant are. */
@@ -125,12 +115,14 @@ export interface AppEnv {
   Variables: {
     /** Set by `access/middleware.ts` for everything under `/api/v1`. */
     principal: Principal;
-    /** Keeps what a dry run would have changed; set with a principal whose execution is one. */
-    recordMutation: (mutation: Mutation) => Promise<void>;
     /** Writes an act to the audit log before it is done. */
     recordAct: AuditPort['recordAct'];
     /** The address that the call comes from; null where there is none, as in tests. */
     ip: string | null;
+    /** Keeps what a dry run would have changed, without the arguments that `mask` names; set with an execution's principal. */
+    recordMutation: (mutation: Mutation, mask?: readonly string[]) => Promise<void>;
+    /** Tells the run's timeline of a call that its workflow does not declare; set with an execution's principal. */
+    noteRefusal: (action: Action) => Promise<void>;
     correlationId: string;
     /** Writes the correlation id with every line. */
     log: Logger;

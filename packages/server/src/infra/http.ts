@@ -28,6 +28,8 @@ type ObjectSchema = z.ZodObject;
 export interface DryRun<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType> {
   /** The client's method, such as `sms.send`. */
   method: string;
+  /** Names of arguments whose values are secrets: the record shows that they were given, and no more. */
+  mask?: readonly string[];
   /** May read, to answer as the real call would; throws what the real call would throw. */
   wouldReturn: (call: Call<P, Q, B>) => Promise<DryRunAnswer> | DryRunAnswer;
 }
@@ -110,6 +112,7 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
     c.set('route', path);
     const principal = c.get('principal');
     if (!(action in ROUTE_ACCESS) && !principal?.actions.has(action as Action)) {
+      if (principal?.execution) await c.get('noteRefusal')(action as Action);
       throw new PegasusError('FORBIDDEN', refusalOf(action, principal));
     }
     const perform = async (): Promise<Response> => {
@@ -170,12 +173,13 @@ async function answerDryRun<P extends ObjectSchema, Q extends ObjectSchema, B ex
   const { c, params, query, body } = call;
   if (!dryRun) throw new PegasusError('FORBIDDEN', 'A dry run cannot make this call.');
   const { status, data: wouldReturn } = await dryRun.wouldReturn(call);
-  await c.get('recordMutation')({
+  const mutation = {
     method: dryRun.method,
     capability: action as Action,
     args: { ...params, ...query, ...(typeof body === 'object' && body !== null ? body : {}) },
     wouldReturn: wouldReturn ?? null,
-  });
+  };
+  await c.get('recordMutation')(mutation, dryRun.mask);
   return status === 204 ? c.body(null, 204) : data(c, wouldReturn, status);
 }
 

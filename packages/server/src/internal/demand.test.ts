@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DemandSet, PREWARM_MS, type ArtifactInDemand } from './demand.js';
 
-const artifact = (version: string): ArtifactInDemand => ({
+const artifact = (version: string, dryRun = false): ArtifactInDemand => ({
   tenantId: '4d1ab3a0-8b5e-4c8e-9d0a-0a0a0a0a0a0a',
+  workflowId: '5e1ab3a0-8b5e-4c8e-9d0a-0a0a0a0a0a0a',
+  requiredActions: ['SendSms'],
+  dryRun,
   artifactSha256: version.padStart(64, '0'),
   artifactSizeBytes: 1,
   workflowName: 'demo',
@@ -17,6 +20,18 @@ describe('DemandSet', () => {
     const waiting = demand.next(demand.snapshot().cursor, 60_000);
     demand.open(artifact('1'));
     expect((await waiting).artifacts).toMatchObject([{ workflowVersion: '1', reason: 'open' }]);
+  });
+
+  it('live and dry runs of one artifact are two queues, each with what its runs may do', () => {
+    const demand = new DemandSet(() => new Date());
+    demand.open(artifact('1'));
+    demand.open(artifact('1', true));
+    const { artifacts } = demand.snapshot();
+    expect(artifacts.map(({ dryRun, requiredActions }) => ({ dryRun, requiredActions }))).toEqual([
+      { dryRun: false, requiredActions: ['SendSms'] },
+      { dryRun: true, requiredActions: ['SendSms'] },
+    ]);
+    expect(artifacts[1]!.taskQueue).toBe(`${artifacts[0]!.taskQueue}/dry-run`);
   });
 
   it('2: a pass removes what it did not find, but nothing that came after it began', () => {

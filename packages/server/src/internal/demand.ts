@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-workflows/contracts';
+import {
+  artifactTaskQueue,
+  type Action,
+  type Demand,
+  type DemandedArtifact,
+} from '@pegasus-workflows/contracts';
+import { type RunnableWorkflow } from '../executions/workflow-cache.js';
 import { Wakeups } from '../infra/wakeups.js';
 
 /**
@@ -21,10 +27,28 @@ export const PREWARM_MS = 120_000;
 
 export interface ArtifactInDemand {
   tenantId: string;
+  workflowId: string;
   artifactSha256: string;
   artifactSizeBytes: number;
   workflowName: string;
   workflowVersion: string;
+  /** Of the manifest; null when it declares none. */
+  requiredActions: Action[] | null;
+  dryRun: boolean;
+}
+
+/** What a run of a version needs a worker for. */
+export function artifactInDemand(workflow: RunnableWorkflow, dryRun: boolean): ArtifactInDemand {
+  return {
+    tenantId: workflow.tenantId,
+    workflowId: workflow.id,
+    artifactSha256: workflow.artifactSha256,
+    artifactSizeBytes: workflow.artifactSizeBytes,
+    workflowName: workflow.name,
+    workflowVersion: workflow.version,
+    requiredActions: workflow.requiredActions,
+    dryRun,
+  };
 }
 
 interface Entry {
@@ -108,12 +132,9 @@ export class DemandSet {
   /** All artifacts in demand now. */
   snapshot(): Demand {
     const artifacts = [...this.#entries].map(([taskQueue, { artifact, open }]): DemandedArtifact => ({
-      tenantId: artifact.tenantId,
+      ...artifact,
+      requiredActions: artifact.requiredActions ?? [],
       taskQueue,
-      artifactSha256: artifact.artifactSha256,
-      artifactSizeBytes: artifact.artifactSizeBytes,
-      workflowName: artifact.workflowName,
-      workflowVersion: artifact.workflowVersion,
       reason: open ? 'open' : 'prewarm',
     }));
     return { cursor: `${this.#epoch}.${this.#version}`, artifacts };
@@ -146,5 +167,5 @@ export class DemandSet {
 }
 
 function queueOf(artifact: ArtifactInDemand): string {
-  return artifactTaskQueue(artifact.tenantId, artifact.artifactSha256);
+  return artifactTaskQueue(artifact.tenantId, artifact.artifactSha256, artifact.dryRun);
 }

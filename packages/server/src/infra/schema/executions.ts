@@ -83,11 +83,16 @@ export const executionNotes = pgTable(
       .references(() => executions.id),
     at: instant('at').notNull().defaultNow(),
     kind: text('kind', { enum: ['CALL_REFUSED'] }).notNull(),
+    /** What it is about: of a refused call, the action. */
+    name: text('name').notNull(),
     message: text('message').notNull(),
     /** How many alike calls this row stands for. */
     count: integer('count').notNull().default(1),
   },
-  (t) => [index('execution_notes_of').on(t.executionId, t.seq)],
+  (t) => [
+    index('execution_notes_of').on(t.executionId, t.seq),
+    uniqueIndex('execution_notes_once').on(t.executionId, t.kind, t.name),
+  ],
 );
 
 /** What a dry run would have changed, in the order of the calls. */
