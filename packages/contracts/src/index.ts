@@ -1,5 +1,6 @@
 export * from './actions.js';
 export * from './artifact.js';
+export * from './cron.js';
 export * from './envelope.js';
 export * from './errors.js';
 export * from './executions.js';
@@ -9,5 +10,6 @@ export * from './limits.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './runner.js';
+export * from './triggers.js';
 export * from './webhooks.js';
 export * from './workflows.js';
