@@ -29,11 +29,13 @@ export interface QueuedRun {
   input: Record<string, unknown> | null;
   triggerSource: 'EVENT' | 'SCHEDULE';
   triggerId: string;
+  /** Kept back until fewer than `limit` open rows with the same key are let go; `executions/held.ts` lets it go. */
+  hold?: { concurrencyKey: string; limit: number; queuedAt: Date };
 }
 
 /** Writes the QUEUED row; answers whether it was new (invariant 1). */
 export async function insertQueued(tx: Tx, run: QueuedRun): Promise<ExecutionRow | undefined> {
-  const { workflow, executionId } = run;
+  const { workflow, executionId, hold } = run;
   const [row] = await tx
     .insert(executions)
     .values({
@@ -45,6 +47,12 @@ export async function insertQueued(tx: Tx, run: QueuedRun): Promise<ExecutionRow
       temporalWorkflowId: temporalWorkflowId(workflow.tenantId, workflow.name, executionId),
       triggerSource: run.triggerSource,
       triggeredByTriggerId: run.triggerId,
+      ...(hold && {
+        held: true,
+        concurrencyKey: hold.concurrencyKey,
+        concurrencyLimit: hold.limit,
+        queuedAt: hold.queuedAt,
+      }),
     })
     .onConflictDoNothing()
     .returning();
