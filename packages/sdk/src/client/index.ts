@@ -1,6 +1,7 @@
 export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
+export type { TriggersApi } from './triggers.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ExecutionFilters,
@@ -23,6 +24,9 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  Backfill,
+  BackfillRequest,
+  CreateTriggerRequest,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -33,5 +37,8 @@ export type {
   PendingActivity,
   RequirementsSummary,
   RunRequest,
+  TakeOverRequest,
+  Trigger,
+  UpdateTriggerRequest,
   Workflow,
 } from '@pegasus-workflows/contracts';

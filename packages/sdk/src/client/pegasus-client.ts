@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ExecutionsApi } from './executions.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { Transport } from './transport.js';
+import { TriggersApi } from './triggers.js';
 import { WorkflowsApi } from './workflows.js';
 
 /** What `/health` answers: alive. A server may say more. */
@@ -18,6 +19,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly triggers: TriggersApi;
   readonly #transport: Transport;
 
   /** @throws TypeError naming the option that is wrong */
@@ -25,6 +27,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.triggers = new TriggersApi(this.#transport);
   }
 
   /**

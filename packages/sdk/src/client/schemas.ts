@@ -1,4 +1,5 @@
 import {
+  backfillSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
@@ -9,6 +10,7 @@ import {
   queryAnswerSchema,
   requirementSchema,
   requirementsSummarySchema,
+  triggerSchema,
   uploadUrlSchema,
   workflowSchema,
 } from '@pegasus-workflows/contracts';
@@ -38,6 +40,8 @@ export const readHistory = historySchema;
 export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;
 export const readQueryAnswer = queryAnswerSchema;
+export const readTrigger = triggerSchema;
+export const readBackfill = backfillSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;

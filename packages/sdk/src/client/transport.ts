@@ -40,6 +40,15 @@ export class Transport {
 
   /** Calls `path` below the base URL and decodes the whole JSON body of a success. */
   async json<T extends z.ZodType>(call: ApiCall, schema: T, options: CallOptions = {}): Promise<z.output<T>> {
+    return this.#call(call, options, async (response) => decode(await response.text(), schema, call));
+  }
+
+  /** The same for a call whose success has no body. */
+  async empty(call: ApiCall, options: CallOptions = {}): Promise<void> {
+    return this.#call(call, options, async (response) => void (await response.arrayBuffer()));
+  }
+
+  async #call<T>(call: ApiCall, options: CallOptions, read: (response: Response) => Promise<T>): Promise<T> {
     return this.#repeat(call, options, async () => {
       const headers: Record<string, string> = {
         Accept: 'application/json',
@@ -56,7 +65,7 @@ export class Transport {
       return this.#attempt(url, init, call, options, async (response) => {
         refuseRedirect(response, call);
         if (!response.ok) throw await apiError(response, call);
-        return decode(await response.text(), schema, call);
+        return read(response);
       });
     });
   }

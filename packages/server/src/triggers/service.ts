@@ -187,7 +187,7 @@ export class TriggerService {
         .returning();
       return updated!;
     });
-    await this.#changed(row);
+    this.#changed(row);
     return this.get({ tenantId: row.tenantId, principalId: '' }, row.workflowId, row.id);
   }
 
