@@ -53,7 +53,14 @@ forEachDialect('tenant matrix', (open) => {
         finishedAt: new Date(),
       }),
     );
+    const [trigger] = await server.services.db.tenant(a.id, (tx) =>
+      tx
+        .insert(schema.triggers)
+        .values({ tenantId: a.id, workflowId, kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' })
+        .returning(),
+    );
     ids = {
+      tid: trigger!.id,
       id: workflowId,
       eid,
       tenantId: b.id,
@@ -86,6 +93,8 @@ forEachDialect('tenant matrix', (open) => {
     if (labelOf(entry) === 'POST /api/v1/workflows') return finalizeBody;
     if (labelOf(entry).endsWith('/upload-url')) return { name: 'b', version: '1.0.0', sizeBytes: 1 };
     if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
+    if (labelOf(entry).endsWith(':id/triggers')) return { kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' };
+    if (entry.path.endsWith('/backfill')) return { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
     return entry.hasBody ? {} : undefined;
   };
   const all = (entries: readonly RouteEntry[], status: number) =>
