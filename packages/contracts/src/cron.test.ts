@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cronExpressionSchema, cronTimesBetween, nextCronTimes, parseCron } from './cron.js';
+import { cronExpressionSchema, cronTimesBetween, nextCronTimes, parseCron, plainCron } from './cron.js';
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);
 const YEAR_2090 = Date.UTC(2090, 0, 1);
@@ -112,6 +112,17 @@ test.each([
 ])('%s is refused, naming %s', (expression, named) => {
   const { error } = cronExpressionSchema.safeParse(expression);
   expect(error?.issues[0]?.message).toContain(named);
+});
+
+test('the plainest words say the same', () => {
+  const expressions = fc.tuple(minuteAndHour, field(1, 28), field(1, 12), field(0, 7));
+  fc.assert(
+    fc.property(expressions, (fields) => {
+      const cron = parseCron(fields.join(' '));
+      expect(parseCron(plainCron(cron))).toEqual(cron);
+    }),
+  );
+  expect(plainCron(parseCron('*/30 9-11 * 1-12 1-7'))).toBe('0,30 9,10,11 * * *');
 });
 
 test('nothing that is not an expression throws anything but a RangeError', () => {

@@ -4,8 +4,8 @@ import { z } from 'zod';
  * Cron expressions of schedules: five fields (minute, hour, day of month, month, day of week), always UTC.
  *
  * They mean what Temporal, whose schedules fire them, means by them: a day must match both the day of month and the day
- * of week; Sunday is 0 and 7; `a/n` is every n-th from a to the field's end. What is accepted here is accepted there,
- * with the same times; Temporal's shorthands (`@daily`, `CRON_TZ=`, seconds, comments) are not accepted here.
+ * of week; Sunday is 0 and 7; `a/n` is every n-th from a to the field's end. Temporal's shorthands (`@daily`, `CRON_TZ=`,
+ * seconds, comments) are not accepted here. Temporal is given {@link plainCron}, because it forgets the Sunday of `1-7`.
  */
 export interface Cron {
   /** Each field's values; Sunday is 0. */
@@ -99,6 +99,15 @@ function refusal({ name, min, max, names }: Field, part: string): RangeError {
   return new RangeError(
     `${name}: "${part}" is not usable; give values from ${min} to ${max}${words}, ranges from low to high, or steps of at least 1`,
   );
+}
+
+/** The same times in the plainest words: each field `*` or a list of its values. */
+export function plainCron(cron: Cron): string {
+  const { minutes, hours, daysOfMonth, months, daysOfWeek } = cron;
+  const sizes = [60, 24, 31, 12, 7];
+  return [minutes, hours, daysOfMonth, months, daysOfWeek]
+    .map((values, i) => (values.size === sizes[i] ? '*' : [...values].sort((a, b) => a - b).join(',')))
+    .join(' ');
 }
 
 /** The next `count` instants after `after`, which itself is left out; fewer only where the search ends. */

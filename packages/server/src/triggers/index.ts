@@ -1,3 +1,4 @@
+import { parseCron, plainCron } from '@pegasus-workflows/contracts';
 import { type ExecutionEngine } from '../executions/engine.js';
 import { type Capability } from '../infra/capability.js';
 import { type Services } from '../infra/context.js';
@@ -28,7 +29,7 @@ export function createTriggers(
     logger,
     catchUpSeconds: settings.scheduleCatchUpSeconds,
     intervalMs: settings.scheduleReconcileIntervalMs,
-    specOf: over.specOf ?? ((cron) => ({ cron })),
+    specOf: over.specOf ?? ((cron) => ({ cron: plainCron(parseCron(cron)) })),
   });
   const firing = new Firing({ db, temporal, engine, workflowsEnabled, clock });
   const service = new TriggerService({ db, engine, schedules, firing, workflowsEnabled, clock });
