@@ -31,6 +31,14 @@ type Ending =
 
 /** A Temporal in memory whose runs end when a test says so. `temporal-port.ts` holds it to what the real one does. */
 export class FakeTemporal implements TemporalPort {
+  readonly schedules = {
+    put: noSchedules,
+    delete: noSchedules,
+    list: noSchedules,
+    nextTick: noSchedules,
+    finishTick: noSchedules,
+    refuseTick: noSchedules,
+  };
   readonly runs = new Map<string, FakeRun>();
   /** Queries of visibility so far. */
   queries: { closedSince: Date }[] = [];
@@ -174,4 +182,8 @@ export class FakeTemporal implements TemporalPort {
       closedAt: run.close?.closedAt,
     };
   }
+}
+
+function noSchedules(): never {
+  throw new TemporalError('this Temporal has no schedules', 'refused');
 }

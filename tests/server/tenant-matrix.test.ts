@@ -76,7 +76,14 @@ forEachDialect('tenant matrix', (open) => {
         finishedAt: new Date(),
       }),
     );
+    const [trigger] = await server.services.db.tenant(a.id, (tx) =>
+      tx
+        .insert(schema.triggers)
+        .values({ tenantId: a.id, workflowId, kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' })
+        .returning(),
+    );
     ids = {
+      tid: trigger!.id,
       id: workflowId,
       eid,
       tenantId: b.id,
@@ -121,6 +128,8 @@ forEachDialect('tenant matrix', (open) => {
       return { memberId: ids['members/:id'], roles: ['integration_publisher'] };
     if (labelOf(entry) === 'POST /api/v1/tenants') return { slug: 'another' };
     if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
+    if (labelOf(entry).endsWith(':id/triggers')) return { kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' };
+    if (entry.path.endsWith('/backfill')) return { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
     return entry.hasBody ? {} : undefined;
   };
   const all = (entries: readonly RouteEntry[], status: number) =>

@@ -5,6 +5,7 @@ import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
 import { secretsCapability } from './secrets/capability.js';
+import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
 
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
@@ -15,6 +16,7 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     events,
     secretsCapability(services),
     createIngress(services, events),
+    createTriggers(services, engine),
     createWebhooks(services),
   ];
 }

@@ -2,6 +2,7 @@ export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
+export type { TriggersApi } from './triggers.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ExecutionFilters,
@@ -33,6 +34,9 @@ export type {
   AuditEntry,
   CreatedApiKey,
   CreatedTenant,
+  Backfill,
+  BackfillRequest,
+  CreateTriggerRequest,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -58,5 +62,8 @@ export type {
   WebhookWithSecret,
   Tenant,
   WhoAmI,
+  TakeOverRequest,
+  Trigger,
+  UpdateTriggerRequest,
   Workflow,
 } from '@pegasus-workflows/contracts';

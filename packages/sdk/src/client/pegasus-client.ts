@@ -6,6 +6,7 @@ import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
+import { TriggersApi } from './triggers.js';
 import { WorkflowsApi } from './workflows.js';
 
 /** What `/health` answers: alive. A server may say more. */
@@ -28,6 +29,7 @@ export class PegasusClient {
   readonly keys: KeysApi;
   readonly tenants: TenantsApi;
   readonly audit: AuditApi;
+  readonly triggers: TriggersApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -42,6 +44,7 @@ export class PegasusClient {
     this.keys = new KeysApi(this.#transport);
     this.tenants = new TenantsApi(this.#transport);
     this.audit = new AuditApi(this.#transport);
+    this.triggers = new TriggersApi(this.#transport);
   }
 
   /**

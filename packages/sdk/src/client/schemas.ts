@@ -1,5 +1,6 @@
 import {
   acknowledgementSchema,
+  backfillSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
@@ -14,6 +15,7 @@ import {
   requirementSchema,
   requirementsSummarySchema,
   signatureSchemeSchema,
+  triggerSchema,
   uploadUrlSchema,
   webhookDeliverySchema,
   webhookSchema,
@@ -48,6 +50,8 @@ export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;
 export const readQueryAnswer = queryAnswerSchema;
 export const readMutation = recordedMutationSchema;
+export const readTrigger = triggerSchema;
+export const readBackfill = backfillSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;

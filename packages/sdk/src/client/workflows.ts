@@ -121,6 +121,16 @@ export class WorkflowsApi {
     return (await this.#transport.json(call, dataOf(readWorkflow), options)).data;
   }
 
+  /**
+   * Retires a version: it starts nothing any more, its triggers are gone, no list shows it; its executions stay. A
+   * CONFLICT while executions are open, unless `force` leaves them to end by themselves.
+   */
+  async retire(workflowId: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
+    const { force, ...rest } = options;
+    const path = `${pathOf(workflowId)}${force ? '?force=true' : ''}`;
+    await this.#transport.empty({ method: 'DELETE', path, repeatable: true }, rest);
+  }
+
   /** Starts a run. Repeated safely: the `Idempotency-Key` makes every repeat answer with the first one's execution. */
   async run(workflowId: string, request: RunRequest = {}, options: RunOptions = {}): Promise<Execution> {
     const call = {

@@ -29,6 +29,8 @@ export interface QueuedRun {
   input: Record<string, unknown> | null;
   triggerSource: 'EVENT' | 'SCHEDULE';
   triggerId: string;
+  /** Kept back until fewer than `limit` open rows with the same key are let go; `executions/held.ts` lets it go. */
+  hold?: { concurrencyKey: string; limit: number; queuedAt: Date };
 }
 
 /** Rows of one statement, far below the number of its parameters that PostgreSQL takes. */
@@ -44,7 +46,7 @@ export async function insertQueued(tx: Tx, run: QueuedRun): Promise<ExecutionRow
 export async function insertQueuedRuns(tx: Tx, runs: readonly QueuedRun[]): Promise<ExecutionRow[]> {
   const inserted: ExecutionRow[] = [];
   for (let at = 0; at < runs.length; at += ROWS_AT_ONCE) {
-    const values = runs.slice(at, at + ROWS_AT_ONCE).map(({ workflow, executionId, ...run }) => ({
+    const values = runs.slice(at, at + ROWS_AT_ONCE).map(({ workflow, executionId, hold, ...run }) => ({
       id: executionId,
       tenantId: workflow.tenantId,
       workflowId: workflow.id,
@@ -53,6 +55,12 @@ export async function insertQueuedRuns(tx: Tx, runs: readonly QueuedRun[]): Prom
       temporalWorkflowId: temporalWorkflowId(workflow.tenantId, workflow.name, executionId),
       triggerSource: run.triggerSource,
       triggeredByTriggerId: run.triggerId,
+      ...(hold && {
+        held: true,
+        concurrencyKey: hold.concurrencyKey,
+        concurrencyLimit: hold.limit,
+        queuedAt: hold.queuedAt,
+      }),
     }));
     inserted.push(...(await tx.insert(executions).values(values).onConflictDoNothing().returning()));
   }

@@ -23,6 +23,7 @@ import { type Place } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { toExecution, type ExecutionRow } from './row.js';
 import { planOf, planOfRetry, type RunPlan } from './run-options.js';
+import { refuseUnlessRunnable } from './runnable.js';
 import { startRun } from './starter.js';
 import { type ExecutionStore, type PageQuery } from './store.js';
 import { type Watchers } from './watchers.js';
@@ -293,24 +294,7 @@ export class ExecutionService {
   }
 
   #refuseUnlessRunnable(caller: Caller, workflow: RunnableWorkflow): void {
-    if (workflow.tenantId !== caller.tenantId) {
-      throw new PegasusError(
-        'WORKFLOW_MUST_FORK',
-        'This workflow is shared by the platform; fork it into your tenant, then run the fork.',
-      );
-    }
-    if (!this.#parts.workflowsEnabled) {
-      throw new PegasusError(
-        'WORKFLOWS_DISABLED',
-        'The operator has switched the running of workflows off; try later.',
-      );
-    }
-    if (!workflow.executable) {
-      throw new PegasusError(
-        'WORKFLOW_NOT_EXECUTABLE',
-        'The runner has no runtime for this artifact; publish it as a TypeScript workflow.',
-      );
-    }
+    refuseUnlessRunnable(caller.tenantId, workflow, this.#parts.workflowsEnabled);
   }
 }
 

@@ -18,8 +18,12 @@ export interface RunnableWorkflow {
   requiredActions: Action[] | null;
   artifactSha256: string;
   artifactSizeBytes: number;
+  /** It starts nothing any more. */
+  retired: boolean;
 }
 
+/** How much later than here another server notices that a version was retired. */
+const REMEMBER_MS = 5_000;
 const CAPACITY = 2_000;
 
 /** From the manifest; null when it declares none. */
@@ -38,20 +42,22 @@ const COLUMNS = {
   requiredActions: REQUIRED_ACTIONS,
   artifactSha256: workflows.artifactSha256,
   artifactSizeBytes: workflows.artifactSizeBytes,
+  retired: sql<boolean>`${workflows.retiredAt} is not null`,
 };
 
 /**
- * Job: spares a statement per run by remembering published versions, which never change.
+ * Job: spares a statement per run by remembering published versions, which never change but for being retired.
  *
  * Boundary: ids in, versions out, visible to the asking tenant or nothing. The newest {@link CAPACITY} are kept.
  *
  * Invariants
  * 1. A version is answered only to its own tenant, or to anyone when GLOBAL, whether it was remembered or not.
  * 2. Only what exists is remembered: a version published later is found at once.
+ * 3. A version retired by another server is known to be so after {@link REMEMBER_MS}; by this one, at once.
  */
 export class WorkflowCache {
   readonly #db: Database;
-  readonly #known = new Map<string, RunnableWorkflow>();
+  readonly #known = new Map<string, { workflow: RunnableWorkflow; until: number }>();
 
   constructor(db: Database) {
     this.#db = db;
@@ -59,8 +65,17 @@ export class WorkflowCache {
 
   /** The version as the tenant may see it; `undefined` when it does not exist or is another tenant's. */
   async get(tenantId: string, workflowId: string): Promise<RunnableWorkflow | undefined> {
-    const known = this.#known.get(workflowId) ?? (await this.#load(tenantId, workflowId));
-    return known && (known.visibility === 'GLOBAL' || known.tenantId === tenantId) ? known : undefined;
+    const known = this.#known.get(workflowId);
+    const isFresh = known && (known.workflow.retired || known.until > performance.now());
+    const workflow = isFresh ? known.workflow : await this.#load(tenantId, workflowId);
+    return workflow && (workflow.visibility === 'GLOBAL' || workflow.tenantId === tenantId)
+      ? workflow
+      : undefined;
+  }
+
+  /** Its row has changed. */
+  forget(workflowId: string): void {
+    this.#known.delete(workflowId);
   }
 
   async #load(tenantId: string, workflowId: string): Promise<RunnableWorkflow | undefined> {
@@ -68,7 +83,8 @@ export class WorkflowCache {
       tx.select(COLUMNS).from(workflows).where(eq(workflows.id, workflowId)),
     );
     if (!workflow) return undefined;
-    this.#known.set(workflowId, workflow);
+    this.#known.delete(workflowId);
+    this.#known.set(workflowId, { workflow, until: performance.now() + REMEMBER_MS });
     if (this.#known.size > CAPACITY) this.#known.delete(this.#known.keys().next().value!);
     return workflow;
   }

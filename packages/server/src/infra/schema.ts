@@ -3,7 +3,7 @@
  * tenant sees no other tenant's rows, even if it forgets its `where`. Every change of a configuration table is
  * written into `audit_log` by a database trigger, in the same transaction.
  */
-export { apiKeys, auditLog, principals, tenants } from './schema/access.js';
+export { apiKeys, auditLog, platform, principals, tenants } from './schema/access.js';
 export * from './schema/events.js';
 export * from './schema/executions.js';
 export * from './schema/integrations.js';

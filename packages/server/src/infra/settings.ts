@@ -27,6 +27,10 @@ export interface ServerSettings {
   masterKeysFile: string | undefined;
   bootstrapFile: string | undefined;
   reconcileIntervalMs: number;
+  /** How late a schedule's tick may be delivered; later ones are left out. */
+  scheduleCatchUpSeconds: number;
+  /** How often schedules in Temporal are compared with their triggers. */
+  scheduleReconcileIntervalMs: number;
   workflowsEnabled: boolean;
   maxOpenExecutions: number;
   maxExecutionsPerDay: number;
@@ -69,6 +73,9 @@ const envSchema = z
     PEGASUS_ARTIFACTS_DIR: z.string().min(1),
     PEGASUS_BOOTSTRAP_FILE: z.string().min(1).optional(),
     PEGASUS_RECONCILE_INTERVAL_MS: count(5_000),
+    // Temporal takes no shorter one.
+    PEGASUS_SCHEDULE_CATCH_UP_SECONDS: z.coerce.number().int().min(10).max(86_400).default(600),
+    PEGASUS_SCHEDULE_RECONCILE_INTERVAL_MS: count(30_000),
     PEGASUS_WORKFLOWS_ENABLED: flag('true'),
     PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
     PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
@@ -123,6 +130,8 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     masterKeysFile: env['PEGASUS_MASTER_KEYS_FILE'] ? resolve(env['PEGASUS_MASTER_KEYS_FILE']) : undefined,
     bootstrapFile: parsed.PEGASUS_BOOTSTRAP_FILE && resolve(parsed.PEGASUS_BOOTSTRAP_FILE),
     reconcileIntervalMs: parsed.PEGASUS_RECONCILE_INTERVAL_MS,
+    scheduleCatchUpSeconds: parsed.PEGASUS_SCHEDULE_CATCH_UP_SECONDS,
+    scheduleReconcileIntervalMs: parsed.PEGASUS_SCHEDULE_RECONCILE_INTERVAL_MS,
     workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,
     maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,

@@ -12,6 +12,7 @@ import { runFailureOf, runStatusOf } from './temporal-events.js';
 import { exportHistory, readHistory } from './temporal-histories.js';
 import { queryRun, signalRun } from './temporal-messages.js';
 import { GRPC, IDENTITY, isNotFound, TemporalRpc, toTemporalError } from './temporal-rpc.js';
+import { TemporalSchedules } from './temporal-schedules.js';
 import {
   TEMPORAL_DEADLINES,
   TemporalError,
@@ -51,8 +52,11 @@ const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
 class TemporalClientPort implements TemporalPort {
   readonly #rpc: TemporalRpc;
 
+  readonly schedules: TemporalSchedules;
+
   constructor(rpc: TemporalRpc) {
     this.#rpc = rpc;
+    this.schedules = new TemporalSchedules(rpc);
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {

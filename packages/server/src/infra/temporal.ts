@@ -1,10 +1,13 @@
 import { type HistoryEvent, type PendingActivity } from '@pegasus-workflows/contracts';
+import { type SchedulePort } from './schedule-port.js';
 
 /**
  * What the server asks of Temporal, in its own words. `temporal-client.ts` is the real thing; tests have a
  * hand-controlled one; one contract suite runs on both.
  */
 export interface TemporalPort {
+  /** Schedules and their ticks, on the same connection. */
+  readonly schedules: SchedulePort;
   /**
    * Starts a run. Idempotent by workflow id: a second start of the same id starts nothing and answers with the run
    * that is there. Rejects with {@link TemporalError}, whose `certainty` says whether a run may exist nevertheless.

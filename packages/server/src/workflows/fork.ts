@@ -5,7 +5,8 @@ import { insertWorkflow, lockArtifact, requireVisible, visibilityOf, type Workfl
 
 /**
  * Copies a GLOBAL workflow into the caller's tenant, in one transaction. The artifact is content-addressed, so no byte
- * is copied. Throws NOT_FOUND when there is no such GLOBAL workflow, CONFLICT when the tenant has that name@version.
+ * is copied. Throws NOT_FOUND when there is no such GLOBAL workflow, CONFLICT when the tenant has that name@version, or
+ * the workflow is retired.
  */
 export async function forkWorkflow(
   services: Services,
@@ -17,6 +18,10 @@ export async function forkWorkflow(
     const source = await requireVisible(tx, tenantId, workflowId);
     if (source.visibility !== 'GLOBAL') {
       throw new PegasusError('NOT_FOUND', 'There is no global workflow with this id to fork.');
+    }
+    if (source.retiredAt) {
+      const sentence = `${source.name}@${source.version} is retired; fork another version.`;
+      throw new PegasusError('CONFLICT', sentence);
     }
     await lockArtifact(tx, source.artifactSha256);
     const now = services.clock();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PegasusError, type Workflow } from '@pegasus-workflows/contracts';
-import { and, count, desc, eq, lt, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import { type Principal } from '../infra/context.js';
 import { pgCode, type Tx } from '../infra/database.js';
 import { workflows, workflowUploads } from '../infra/schema.js';
@@ -25,12 +25,12 @@ function visibleTo(tenantId: string) {
   return or(eq(workflows.tenantId, tenantId), eq(workflows.visibility, 'GLOBAL'));
 }
 
-/** Own and GLOBAL workflows, newest first. */
+/** Own and GLOBAL workflows that are not retired, newest first. */
 export function listVisible(tx: Tx, tenantId: string): Promise<WorkflowRow[]> {
   return tx
     .select()
     .from(workflows)
-    .where(visibleTo(tenantId))
+    .where(and(visibleTo(tenantId), isNull(workflows.retiredAt)))
     .orderBy(desc(workflows.createdAt), desc(workflows.id));
 }
 

@@ -143,3 +143,10 @@ export const auditLog = pgTable(
     index('audit_log_object').on(t.tenantId, t.objectKind, t.objectId, t.seq.desc()),
   ],
 );
+
+/** One row: what this database's objects in Temporal are told from another platform's by. */
+export const platform = pgTable('platform', {
+  /** Always true: there is no second row. */
+  only: boolean('only').primaryKey().default(true),
+  id: uuid('id').notNull().defaultRandom(),
+});

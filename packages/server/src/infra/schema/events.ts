@@ -1,3 +1,4 @@
+import type { TickOutcome } from '@pegasus-workflows/contracts';
 import { sql } from 'drizzle-orm';
 import {
   bigserial,
@@ -72,6 +73,8 @@ export const triggers = pgTable(
     filter: jsonb('filter').$type<Record<string, unknown>>(),
     cronExpression: text('cron_expression'),
     enabled: boolean('enabled').notNull().default(true),
+    /** SCHEDULE: what was said when it was paused or resumed. */
+    note: text('note'),
     createdByUserId: createdBy(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -83,6 +86,17 @@ export const triggers = pgTable(
       .where(sql`${t.kind} = 'EVENT' and ${t.enabled}`),
   ],
 );
+
+/** The newest tick of each schedule; a table of its own, for ticks are no changes of the trigger. */
+export const triggerTicks = pgTable('trigger_ticks', {
+  triggerId: uuid('trigger_id')
+    .primaryKey()
+    .references(() => triggers.id, { onDelete: 'cascade' }),
+  tenantId: tenantId(),
+  scheduledAt: instant('scheduled_at').notNull(),
+  outcome: text('outcome').$type<TickOutcome>().notNull(),
+  executionId: uuid('execution_id'),
+});
 
 /** Which trigger an event has been delivered to, written with the execution it started: at most one per pair. */
 export const eventDeliveries = pgTable(

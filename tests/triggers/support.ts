@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { artifactTaskQueue, type Execution, type Trigger } from '@pegasus-workflows/contracts';
+import { eq } from 'drizzle-orm';
+import { Registry } from 'prom-client';
+import { inject } from 'vitest';
+import { createApp, createTriggers, schema } from '../../packages/server/src/index.js';
+import { type WantedSchedule } from '../../packages/server/src/infra/schedule-port.js';
+import { startWorker } from '../executions/support.js';
+import { testServer, type TestDialect } from '../server/support.js';
+
+type Spec = WantedSchedule['spec'];
+
+/** A server whose schedules run, with a tenant's workflow of one artifact that exists nowhere. */
+export async function scheduleServer(dialect: TestDialect, specOf?: (cron: string) => Spec) {
+  const server = await testServer(dialect);
+  const { services, engine, tenants } = server;
+  const settings = { ...services.settings, scheduleReconcileIntervalMs: 500, scheduleCatchUpSeconds: 60 };
+  const withSettings = { ...services, settings, metrics: new Registry() };
+  const make = () => createTriggers(withSettings, engine, specOf ? { specOf } : {});
+  const triggers = make();
+  const app = createApp(withSettings, engine, [triggers]);
+  const background = [engine.startBackground(), triggers.start?.()];
+  const { id: tenantId, key } = tenants.a;
+
+  const call = async <T = any>(method: string, path: string, body?: unknown, as = key) => {
+    const response = await app.request(`/api/v1/workflows/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${as}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      body: (text ? JSON.parse(text) : {}) as { data: T; error?: string; code?: string },
+    };
+  };
+  return {
+    ...server,
+    triggers,
+    tenantId,
+    /** Another server on the same database, its schedules not started. */
+    another: make,
+    call,
+    /** A version `scripted@<version>` that {@link startWorker} can run. */
+    async publish(
+      version = `1.0.${Math.floor(Math.random() * 1e9)}`,
+      over: Partial<typeof schema.workflows.$inferInsert> = {},
+    ) {
+      const id = randomUUID();
+      const artifactSha256 = randomUUID().replaceAll('-', '').repeat(2);
+      const manifest = { name: 'scripted', version, entryPoints: ['s:s'], diagram: 'flowchart LR\n a-->b' };
+      await services.db.system((tx) =>
+        tx.insert(schema.workflows).values({
+          id,
+          tenantId,
+          name: 'scripted',
+          version,
+          visibility: 'TENANT',
+          manifest,
+          artifactSha256,
+          artifactSizeBytes: 1,
+          executable: true,
+          workflowType: 'scripted',
+          ...over,
+        }),
+      );
+      return { id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+    },
+    worker: (taskQueue: string) => startWorker(inject('temporal'), taskQueue),
+    async schedule(workflowId: string, cronExpression = '0 0 1 1 *'): Promise<Trigger> {
+      const { body } = await call<Trigger>('POST', `${workflowId}/triggers`, {
+        kind: 'SCHEDULE',
+        cronExpression,
+      });
+      return body.data;
+    },
+    /** The executions of a trigger, oldest first. */
+    async runsOf(triggerId: string): Promise<(typeof schema.executions.$inferSelect)[]> {
+      await engine.settled();
+      return services.db.system((tx) =>
+        tx
+          .select()
+          .from(schema.executions)
+          .where(eq(schema.executions.triggeredByTriggerId, triggerId))
+          .orderBy(schema.executions.queuedAt),
+      );
+    },
+    /** What Temporal has of this platform's schedules. */
+    async schedules() {
+      const owner = (await triggers.schedules.tickQueue()).split('/')[2]!;
+      const found = [];
+      for await (const one of services.temporal.schedules.list(owner)) found.push(one);
+      return found;
+    },
+    async close() {
+      for (const job of background) await job?.stop();
+      for (const { scheduleId } of await this.schedules())
+        await services.temporal.schedules.delete(scheduleId);
+      await server.close();
+    },
+  };
+}
+export type ScheduleServer = Awaited<ReturnType<typeof scheduleServer>>;
+export type { Execution };
