@@ -85,7 +85,8 @@ forEachDialect('tenant matrix', (open) => {
   const bodyOf = (entry: RouteEntry): object | undefined => {
     if (labelOf(entry) === 'POST /api/v1/workflows') return finalizeBody;
     if (labelOf(entry).endsWith('/upload-url')) return { name: 'b', version: '1.0.0', sizeBytes: 1 };
-    if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
+    if (/\/(signal|query|update)$/.test(entry.path)) return { name: 'anything' };
+    if (entry.path.endsWith('/reset')) return { to: 'last-workflow-task' };
     return entry.hasBody ? {} : undefined;
   };
   const all = (entries: readonly RouteEntry[], status: number) =>

@@ -1,5 +1,6 @@
 export * from './actions.js';
 export * from './artifact.js';
+export * from './controls.js';
 export * from './envelope.js';
 export * from './errors.js';
 export * from './executions.js';

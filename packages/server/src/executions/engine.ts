@@ -5,6 +5,7 @@ import { Wakeups } from '../infra/wakeups.js';
 import { DemandSet } from '../internal/demand.js';
 import { Admission } from './admission.js';
 import { startCloseFeed } from './close-feed.js';
+import { Controls } from './controls.js';
 import { HeldRuns } from './held.js';
 import { Histories } from './histories.js';
 import { ExecutionLookup } from './lookup.js';
@@ -17,6 +18,7 @@ import { Reconciler } from './reconciler.js';
 import { ExecutionService } from './service.js';
 import { Signals } from './signals.js';
 import { ExecutionStore } from './store.js';
+import { Updates } from './updates.js';
 import { Watchers } from './watchers.js';
 import { WorkflowCache } from './workflow-cache.js';
 
@@ -25,6 +27,8 @@ export interface ExecutionEngine {
   readonly service: ExecutionService;
   readonly signals: Signals;
   readonly queries: Queries;
+  readonly updates: Updates;
+  readonly controls: Controls;
   readonly histories: Histories;
   /** Runs that no caller waits for. */
   readonly queued: QueuedRuns;
@@ -73,10 +77,13 @@ export function createExecutionEngine(services: Omit<Services, 'findKey' | 'veri
   outcome.onPlaceFree = () => held.kick();
   const lookup = new ExecutionLookup({ ...shared, store });
   const { workflowsEnabled } = settings;
+  const queries = new Queries({ lookup, temporal, demand: shared.demand });
   return {
     service: new ExecutionService({ ...shared, store, lookup, wakeups, admission, held, workflowsEnabled }),
     signals: new Signals({ lookup, temporal, wakeups }),
-    queries: new Queries({ lookup, temporal, demand: shared.demand }),
+    queries,
+    updates: new Updates({ ...shared, lookup, wakeups, queries }),
+    controls: new Controls({ ...shared, lookup, wakeups }),
     histories: new Histories({ lookup, temporal }),
     queued,
     admission,

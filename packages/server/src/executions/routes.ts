@@ -14,6 +14,7 @@ import { type AppEnv } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { type ExecutionEngine } from './engine.js';
 import { idempotencyKey } from './idempotency-key.js';
+import { mountControls } from './routes-controls.js';
 import { mountConversations } from './routes-conversations.js';
 import { mountHistories } from './routes-histories.js';
 
@@ -22,13 +23,17 @@ const ofExecution = z.object({ id: idSchema, eid: idSchema });
 const one = (description: string) => ({ description, schema: dataOf(executionSchema) });
 
 /** What the routes call. */
-export type ExecutionCalls = Pick<ExecutionEngine, 'service' | 'signals' | 'queries' | 'histories'>;
+export type ExecutionCalls = Pick<
+  ExecutionEngine,
+  'service' | 'signals' | 'queries' | 'updates' | 'controls' | 'histories'
+>;
 
 /** Mounts everything about executions. */
 export function mountExecutions(app: OpenAPIHono<AppEnv>, calls: ExecutionCalls): void {
   mountRuns(app, calls);
   mountChanges(app, calls);
   mountConversations(app, calls);
+  mountControls(app, calls);
   mountHistories(app, calls);
 }
 
