@@ -245,14 +245,14 @@ forEachDialect('interfering with runs', (open) => {
     );
     fake.down = true;
     expectFailure(await call('update', { name: 'x' }), 502, 'TEMPORAL_UPDATE_FAILED', /cannot be reached/);
-    expectFailure(await call('terminate'), 502, 'TEMPORAL_CANCEL_FAILED', /cannot be reached. Try again.$/);
+    expectFailure(await call('terminate'), 502, 'TEMPORAL_CONTROL_FAILED', /cannot be reached. Try again.$/);
     expectFailure(
       await call('reset', { to: 'last-workflow-task' }),
       502,
-      'TEMPORAL_START_FAILED',
+      'TEMPORAL_CONTROL_FAILED',
       /cannot be reached. Try again.$/,
     );
-    expectFailure(await call('pause'), 502, 'TEMPORAL_SIGNAL_FAILED', /cannot be reached. Try again.$/);
+    expectFailure(await call('pause'), 502, 'TEMPORAL_CONTROL_FAILED', /cannot be reached. Try again.$/);
     await off.close();
   });
 });

@@ -3,11 +3,13 @@ export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js'
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
+  ControlOptions,
   ExecutionFilters,
   ExecutionsApi,
   ListExecutionsQuery,
   RetryExecutionOptions,
   SignalOptions,
+  UpdateOptions,
   WaitOptions,
 } from './executions.js';
 export {
@@ -30,8 +32,12 @@ export type {
   HistoryEvent,
   HistoryExport,
   Manifest,
+  PauseAnswer,
   PendingActivity,
   RequirementsSummary,
+  ResetAnswer,
+  ResetRequest,
   RunRequest,
+  UpdateAnswer,
   Workflow,
 } from '@pegasus-workflows/contracts';

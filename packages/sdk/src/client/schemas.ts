@@ -6,9 +6,12 @@ import {
   historyExportSchema,
   historySchema,
   manifestSchema,
+  pauseAnswerSchema,
   queryAnswerSchema,
   requirementSchema,
   requirementsSummarySchema,
+  resetAnswerSchema,
+  updateAnswerSchema,
   uploadUrlSchema,
   workflowSchema,
 } from '@pegasus-workflows/contracts';
@@ -38,6 +41,9 @@ export const readHistory = historySchema;
 export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;
 export const readQueryAnswer = queryAnswerSchema;
+export const readUpdateAnswer = updateAnswerSchema;
+export const readResetAnswer = resetAnswerSchema;
+export const readPauseAnswer = pauseAnswerSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;

@@ -1,7 +1,6 @@
 import {
   isTerminal,
   PegasusError,
-  type ErrorCode,
   type Execution,
   type ExecutionStatus,
   type PauseAnswer,
@@ -49,7 +48,7 @@ export class Controls {
 
   /**
    * Ends an open execution at once, its code unasked; a queued one never starts. Throws NOT_FOUND, EXECUTION_NOT_OPEN,
-   * TEMPORAL_CANCEL_FAILED.
+   * TEMPORAL_CONTROL_FAILED.
    */
   async terminate(
     caller: Caller,
@@ -70,8 +69,8 @@ export class Controls {
     const follow = this.#follow(row);
     const done = await temporal.controls
       .terminateNewest(row.temporalWorkflowId, reason ?? '')
-      .catch(failedWith('TEMPORAL_CANCEL_FAILED', 'Temporal did not terminate the run'));
-    if (done === 'unknown') throw unknownRun('TEMPORAL_CANCEL_FAILED');
+      .catch(failedWith('Temporal did not terminate the run'));
+    if (done === 'unknown') throw unknownRun();
     const after = await follow(caller);
     if (done === 'closed') throw notOpen(after.status, 'be terminated');
     return toExecution(after);
@@ -79,7 +78,7 @@ export class Controls {
 
   /**
    * Lets an open run go on from an earlier point. Throws NOT_FOUND, EXECUTION_NOT_RESETTABLE,
-   * TEMPORAL_START_FAILED when Temporal did not do it.
+   * TEMPORAL_CONTROL_FAILED when Temporal did not do it.
    */
   async reset(
     caller: Caller,
@@ -98,8 +97,8 @@ export class Controls {
         reason: reason ?? NO_REASON,
         requestId: idempotencyKey,
       })
-      .catch(failedWith('TEMPORAL_START_FAILED', 'Temporal did not reset the run'));
-    if (done.kind === 'unknown') throw unknownRun('TEMPORAL_START_FAILED');
+      .catch(failedWith('Temporal did not reset the run'));
+    if (done.kind === 'unknown') throw unknownRun();
     if (done.kind === 'impossible') {
       const why = oneLine(done.reason, 500).replace(/[.\s]+$/, '');
       throw new PegasusError('EXECUTION_NOT_RESETTABLE', `The run cannot be reset: ${why}.`);
@@ -116,7 +115,7 @@ export class Controls {
 
   /**
    * Holds an open run: as a whole where the cluster can, else the activities that are pending now. Throws NOT_FOUND,
-   * EXECUTION_NOT_PAUSABLE when it is not open or there is nothing to pause, TEMPORAL_SIGNAL_FAILED.
+   * EXECUTION_NOT_PAUSABLE when it is not open or there is nothing to pause, TEMPORAL_CONTROL_FAILED.
    */
   async pause(
     caller: Caller,
@@ -155,8 +154,8 @@ export class Controls {
     const done: PauseOutcome = await temporal.controls[change](row.temporalWorkflowId, {
       reason: reason ?? NO_REASON,
       requestId,
-    }).catch(failedWith('TEMPORAL_SIGNAL_FAILED', `Temporal did not ${change} the run`));
-    if (done.kind === 'unknown') throw unknownRun('TEMPORAL_SIGNAL_FAILED');
+    }).catch(failedWith(`Temporal did not ${change} the run`));
+    if (done.kind === 'unknown') throw unknownRun();
     if (done.kind === 'done') return { scope: done.scope, activities: done.activities };
     const after = await this.#follow(row)(caller);
     throw notPausable(after.status, change);
@@ -210,13 +209,15 @@ function notPausable(status: ExecutionStatus, change: 'pause' | 'unpause'): Pega
   );
 }
 
-function unknownRun(code: ErrorCode): PegasusError {
-  return new PegasusError(code, 'Temporal does not know the run of this execution; try again.');
+function unknownRun(): PegasusError {
+  const sentence = 'Temporal does not know the run of this execution; try again.';
+  return new PegasusError('TEMPORAL_CONTROL_FAILED', sentence);
 }
 
-function failedWith(code: ErrorCode, what: string): (error: unknown) => never {
+function failedWith(what: string): (error: unknown) => never {
   return (error) => {
     const reason = oneLine(error instanceof Error ? error.message : String(error), 500);
-    throw new PegasusError(code, `${what}: ${reason}. Try again.`, { cause: error });
+    const sentence = `${what}: ${reason}. Try again.`;
+    throw new PegasusError('TEMPORAL_CONTROL_FAILED', sentence, { cause: error });
   };
 }
