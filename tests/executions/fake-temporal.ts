@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { FakeControls } from './fake-controls.js';
 import {
   TemporalError,
   type ExportedHistory,
@@ -14,13 +15,15 @@ import {
   type WaitOptions,
 } from '../../packages/server/src/infra/temporal.js';
 
-interface FakeRun {
+export interface FakeRun {
   request: StartRequest;
   runId: string;
   startedAt: Date;
   close?: RunClose;
   /** By request id. */
   signals: Map<string, SignalMessage>;
+  /** Run ids of earlier runs, which were reset, by the request that did it. */
+  resets: Map<string, string>;
 }
 
 type Ending =
@@ -39,6 +42,7 @@ export class FakeTemporal implements TemporalPort {
     finishTick: noSchedules,
     refuseTick: noSchedules,
   };
+  readonly controls = new FakeControls(this);
   readonly runs = new Map<string, FakeRun>();
   /** Queries of visibility so far. */
   queries: { closedSince: Date }[] = [];
@@ -54,37 +58,54 @@ export class FakeTemporal implements TemporalPort {
   end(workflowId: string, ending: Ending, closedAt = new Date()): void {
     const run = this.runs.get(workflowId)!;
     run.close = { runId: run.runId, closedAt, ...ending };
+    this.wake();
+  }
+
+  /** Has every long poll look again. */
+  wake(): void {
     for (const wake of [...this.#waiters]) wake();
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {
-    this.#answer();
+    this.answerOrFail();
     if (request.workflowType === '')
       throw new TemporalError('WorkflowType is not set on request.', 'refused');
     let run = this.runs.get(request.workflowId);
     if (!run)
       this.runs.set(
         request.workflowId,
-        (run = { request, runId: randomUUID(), startedAt: new Date(), signals: new Map() }),
+        (run = {
+          request,
+          runId: randomUUID(),
+          startedAt: new Date(),
+          signals: new Map(),
+          resets: new Map(),
+        }),
       );
     return { runId: run.runId };
   }
 
   async describe(workflowId: string): Promise<RunDescription | undefined> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     return run && { ...this.#visible(run) };
   }
 
-  async waitForClose(workflowId: string, { signal, runId }: WaitOptions): Promise<RunClose | undefined> {
+  async waitForClose(
+    workflowId: string,
+    { signal, runId, onRun, onlyClosed }: WaitOptions,
+  ): Promise<RunClose | undefined> {
     this.waiting++;
     try {
       for (;;) {
         signal.throwIfAborted();
-        this.#answer();
+        this.answerOrFail();
         const run = this.runs.get(workflowId);
-        if (!run || (runId !== undefined && run.runId !== runId)) return undefined;
+        const isFormer = run && runId !== undefined && [...run.resets.values()].includes(runId);
+        if (!run || (runId !== undefined && run.runId !== runId && !isFormer)) return undefined;
+        if (isFormer) onRun?.((runId = run.runId));
         if (run.close) return run.close;
+        if (onlyClosed) return undefined;
         await new Promise<void>((resolve) => {
           const wake = (): void => {
             this.#waiters.delete(wake);
@@ -101,7 +122,7 @@ export class FakeTemporal implements TemporalPort {
   }
 
   async history(workflowId: string): Promise<RunHistory | undefined> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     if (!run) return undefined;
     return {
@@ -113,7 +134,7 @@ export class FakeTemporal implements TemporalPort {
     workflowId: string,
     maxBytes: number,
   ): Promise<ExportedHistory | 'too-large' | undefined> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     if (!run) return undefined;
     const eventsJson = '[{"eventId":"1","eventType":"EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"}]';
@@ -122,7 +143,7 @@ export class FakeTemporal implements TemporalPort {
   }
 
   async signal(workflowId: string, message: SignalMessage): Promise<'sent' | 'closed' | 'unknown'> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     if (!run) return 'unknown';
     if (run.close) return 'closed';
@@ -131,44 +152,45 @@ export class FakeTemporal implements TemporalPort {
   }
 
   async query(workflowId: string, message: RunMessage): Promise<QueryOutcome | undefined> {
-    this.#answer();
+    this.answerOrFail();
     if (!this.runs.has(workflowId)) return undefined;
     if (!this.answer) throw new TemporalError('no worker of this version answered', 'refused');
     return this.answer(message);
   }
 
   async cancel(workflowId: string): Promise<'requested' | 'closed' | 'unknown'> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     if (!run) return 'unknown';
     return run.close ? 'closed' : 'requested';
   }
 
   async terminate(workflowId: string, runId: string, reason: string): Promise<void> {
-    this.#answer();
+    this.answerOrFail();
     const run = this.runs.get(workflowId);
     if (run && run.runId === runId && !run.close) this.end(workflowId, { status: 'TERMINATED', reason });
   }
 
   async *listClosedSince(since: Date): AsyncGenerator<VisibleRun> {
-    this.#answer();
+    this.answerOrFail();
     this.queries.push({ closedSince: since });
     for (const run of [...this.runs.values()])
       if (run.close && run.close.closedAt >= since) yield this.#visible(run);
   }
 
   async *listOpen(): AsyncGenerator<VisibleRun> {
-    this.#answer();
+    this.answerOrFail();
     for (const run of [...this.runs.values()]) if (!run.close) yield this.#visible(run);
   }
 
   async ping(): Promise<void> {
-    this.#answer();
+    this.answerOrFail();
   }
 
   async close(): Promise<void> {}
 
-  #answer(): void {
+  /** Rejects while it is down. */
+  answerOrFail(): void {
     if (this.down) throw new TemporalError('it cannot be reached', 'unknown');
   }
 

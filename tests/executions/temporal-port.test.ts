@@ -127,6 +127,44 @@ describe.each(implementations)('%s', (_name, make) => {
     await port.terminate(wanted.workflowId, runId, 'done with');
   });
 
+  it('terminates the newest run of an id, once', async () => {
+    const wanted = request();
+    await port.start(wanted);
+    expect(await port.controls.terminateNewest(wanted.workflowId, 'stuck')).toBe('terminated');
+    expect(await port.controls.terminateNewest(wanted.workflowId, 'stuck')).toBe('closed');
+    const close = await port.waitForClose(wanted.workflowId, { signal: signal() });
+    expect(close).toMatchObject({ status: 'TERMINATED', reason: 'stuck' });
+  });
+
+  it('gives an update up when no worker accepts it in time, and resets nothing that has done nothing', async () => {
+    const wanted = request();
+    await port.start(wanted);
+    const { controls } = port;
+    const message = { name: 'rename', args: ['x'], updateId: 'u' };
+    const asked = controls.update(wanted.workflowId, message, { acceptMs: 700, waitMs: 0 });
+    await expect(asked).rejects.toMatchObject({ name: 'TemporalError', certainty: 'unknown' });
+    const plan = { to: 'last-workflow-task', reapply: 'all', reason: 'r', requestId: 'r' } as const;
+    expect(await controls.reset(wanted.workflowId, plan)).toMatchObject({
+      kind: 'impossible',
+      reason: expect.stringContaining('no workflow task has ended'),
+    });
+    const continued = { ...plan, to: 'last-continued-as-new' } as const;
+    expect(await controls.reset(wanted.workflowId, continued)).toMatchObject({
+      kind: 'impossible',
+      reason: expect.stringContaining('did not continue'),
+    });
+    const pause = { reason: 'r', requestId: 'r' };
+    const nothing = { kind: 'done', scope: 'activities', activities: [] };
+    expect(await controls.pause(wanted.workflowId, pause)).toEqual(nothing);
+    expect(await controls.unpause(wanted.workflowId, pause)).toEqual(nothing);
+    await controls.terminateNewest(wanted.workflowId, 'done with');
+    expect(await controls.update(wanted.workflowId, message, { acceptMs: 5_000, waitMs: 0 })).toEqual({
+      kind: 'closed',
+    });
+    expect(await controls.reset(wanted.workflowId, plan)).toEqual({ kind: 'closed' });
+    expect(await controls.pause(wanted.workflowId, pause)).toEqual({ kind: 'closed' });
+  });
+
   it('ends a wait when told to', async () => {
     const wanted = request();
     const { runId } = await port.start(wanted);
@@ -148,5 +186,15 @@ describe.each(implementations)('%s', (_name, make) => {
     expect(await port.waitForClose(workflowId, { signal: signal() })).toBeUndefined();
     expect(await port.cancel(workflowId, 'r')).toBe('unknown');
     await port.terminate(workflowId, randomUUID(), 'no matter');
+    const { controls } = port;
+    expect(await controls.terminateNewest(workflowId, 'no matter')).toBe('unknown');
+    const limits = { acceptMs: 5_000, waitMs: 0 };
+    expect(await controls.update(workflowId, { name: 'x', args: [], updateId: 'u' }, limits)).toEqual({
+      kind: 'unknown',
+    });
+    expect(await controls.pollUpdate(workflowId, 'u', { waitMs: 0 })).toEqual({ kind: 'unknown' });
+    const plan = { to: 'last-workflow-task', reapply: 'all', reason: 'r', requestId: 'r' } as const;
+    expect(await controls.reset(workflowId, plan)).toEqual({ kind: 'unknown' });
+    expect(await controls.pause(workflowId, { reason: 'r', requestId: 'r' })).toEqual({ kind: 'unknown' });
   });
 });

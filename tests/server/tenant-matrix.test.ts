@@ -127,9 +127,10 @@ forEachDialect('tenant matrix', (open) => {
     if (labelOf(entry) === 'POST /api/v1/keys')
       return { memberId: ids['members/:id'], roles: ['integration_publisher'] };
     if (labelOf(entry) === 'POST /api/v1/tenants') return { slug: 'another' };
-    if (/\/(signal|query)$/.test(entry.path)) return { name: 'anything' };
     if (labelOf(entry).endsWith(':id/triggers')) return { kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' };
     if (entry.path.endsWith('/backfill')) return { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
+    if (/\/(signal|query|update)$/.test(entry.path)) return { name: 'anything' };
+    if (entry.path.endsWith('/reset')) return { to: 'last-workflow-task' };
     return entry.hasBody ? {} : undefined;
   };
   const all = (entries: readonly RouteEntry[], status: number) =>

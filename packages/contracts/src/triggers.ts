@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cronExpressionSchema } from './cron.js';
+import { filterSchema } from './filters.js';
 import { idSchema, timestampSchema } from './names.js';
 
 /** Most ticks that one backfill starts. */
@@ -7,19 +8,9 @@ export const BACKFILL_TICKS_MAX = 1_000;
 /** How many coming times a schedule shows. */
 export const NEXT_TIMES = 5;
 
-/** Types of events that every tenant has. */
-export const BUILT_IN_EVENT_TYPES = [
-  'quote.accepted',
-  'move.status_changed',
-  'invoice.paid',
-  'customer.created',
-  'pegasus_event.received',
-] as const;
-
 export const triggerKindSchema = z.enum(['EVENT', 'SCHEDULE']);
 export type TriggerKind = z.infer<typeof triggerKindSchema>;
 
-const filterSchema = z.record(z.string(), z.unknown());
 const eventTypeSchema = z.string().min(1).max(128);
 const noteSchema = z.string().trim().min(1).max(500);
 
@@ -83,7 +74,8 @@ export const triggerSchema = z.object({
   workflowId: idSchema,
   kind: triggerKindSchema,
   eventType: z.string().nullable(),
-  filter: filterSchema.nullable(),
+  /** As it was stored. */
+  filter: z.record(z.string(), z.unknown()).nullable(),
   cronExpression: z.string().nullable(),
   enabled: z.boolean(),
   createdByUserId: idSchema.nullable(),

@@ -130,6 +130,39 @@ describe('executions', () => {
     expect(server.requests.at(-1)!.headers['idempotency-key']).toBe('mine');
   });
 
+  it('updates with one key over every attempt, and tells what became of one that was slow', async () => {
+    const slow = { updateId: 'mine', completed: false };
+    server.answer(breakConnection, json(202, { data: slow }));
+    const options = { idempotencyKey: 'mine', waitSeconds: 1 };
+    expect(await client.executions.update(uuid(1), uuid(2), 'rename', ['a'], options)).toEqual(slow);
+    expect(server.requests.map(({ headers }) => headers['idempotency-key'])).toEqual(['mine', 'mine']);
+    expect(JSON.parse(server.requests.at(-1)!.body)).toEqual({ name: 'rename', args: ['a'], waitSeconds: 1 });
+    const done = { updateId: 'a/b', completed: true, result: 'a' };
+    server.answer(json(200, { data: done }));
+    expect(await client.executions.updateOutcome(uuid(1), uuid(2), 'a/b', { waitSeconds: 5 })).toEqual(done);
+    expect(server.requests.at(-1)!.url).toMatch(/\/updates\/a%2Fb\?waitSeconds=5$/);
+  });
+
+  it('terminates and pauses once, and resets with one key over every attempt', async () => {
+    server.answer(json(202, { data: executionRow() }));
+    await client.executions.terminate(uuid(1), uuid(2), { reason: 'it hangs' });
+    expect(server.requests.at(-1)).toMatchObject({ method: 'POST', body: '{"reason":"it hangs"}' });
+    const paused = { scope: 'activities', activities: [{ activityId: '1', activityType: 'send' }] };
+    server.answer(json(200, { data: paused }));
+    expect(await client.executions.pause(uuid(1), uuid(2))).toEqual(paused);
+    server.answer(breakConnection);
+    await expect(client.executions.unpause(uuid(1), uuid(2))).rejects.toMatchObject({
+      name: 'PegasusConnectionError',
+    });
+    const before = server.requests.length;
+    const reset = { execution: executionRow(), temporalRunId: 'r', eventId: '4' };
+    server.answer(breakConnection, json(200, { data: reset }));
+    const answer = await client.executions.reset(uuid(1), uuid(2), { to: 'first-workflow-task' });
+    expect(answer).toMatchObject({ temporalRunId: 'r', eventId: '4' });
+    const [first, second] = server.requests.slice(before);
+    expect(first!.headers['idempotency-key']).toBe(second!.headers['idempotency-key']);
+  });
+
   it('queries, and says what to do about a query that was rejected', async () => {
     server.answer(json(200, { data: { result: { open: 3 } } }));
     expect(await client.executions.query(uuid(1), uuid(2), 'progress', [1])).toEqual({ open: 3 });

@@ -3,12 +3,17 @@ import {
   dataOf,
   isTerminal,
   listOf,
+  type ControlRequest,
   type Execution,
   type ExecutionStatus,
   type Handlers,
   type History,
   type HistoryExport,
   type RecordedMutation,
+  type PauseAnswer,
+  type ResetAnswer,
+  type ResetRequest,
+  type UpdateAnswer,
 } from '@pegasus-workflows/contracts';
 import { backoffMs, delay } from './backoff.js';
 import { PegasusDecodeError, PegasusTimeoutError } from './errors.js';
@@ -20,7 +25,10 @@ import {
   readHistory,
   readHistoryExport,
   readMutation,
+  readPauseAnswer,
   readQueryAnswer,
+  readResetAnswer,
+  readUpdateAnswer,
 } from './schemas.js';
 import type { ApiCall, Transport } from './transport.js';
 
@@ -49,6 +57,18 @@ export interface ListExecutionsQuery extends ExecutionFilters {
 export interface SignalOptions extends CallOptions {
   /** Two signals of one execution with the same key count once. Default: a fresh key per call. */
   idempotencyKey?: string | undefined;
+}
+
+export interface UpdateOptions extends CallOptions {
+  /** The update's id: two calls of one execution with the same key are one update. Default: a fresh key per call. */
+  idempotencyKey?: string | undefined;
+  /** How long to wait for the result once the run has accepted it, 0 to 55; default 25. */
+  waitSeconds?: number | undefined;
+}
+
+export interface ControlOptions extends CallOptions {
+  /** Shown in the run's history. */
+  reason?: string | undefined;
 }
 
 export interface WaitOptions {
@@ -220,6 +240,99 @@ export class ExecutionsApi {
     return (await this.#transport.json(call, dataOf(readQueryAnswer), slow(options))).data.result;
   }
 
+  /**
+   * Calls an update handler of an open run. Resolves with what it returns, or with `completed: false` when the run has
+   * accepted it and is not done within `waitSeconds`: {@link ExecutionsApi.updateOutcome} tells the rest.
+   *
+   * @throws PegasusApiError UPDATE_REJECTED with the reason when the run refused it or its handler failed;
+   *   EXECUTION_NOT_OPEN when it has ended
+   */
+  async update(
+    workflowId: string,
+    executionId: string,
+    name: string,
+    args: readonly unknown[] = [],
+    { waitSeconds, ...options }: UpdateOptions = {},
+  ): Promise<UpdateAnswer> {
+    const path = `${executionPath(workflowId, executionId)}/update`;
+    const idempotencyKey = options.idempotencyKey ?? newIdempotencyKey();
+    const body = { name, args, ...(waitSeconds === undefined ? {} : { waitSeconds }) };
+    const call = { method: 'POST', path, body, repeatable: true, idempotencyKey } as const;
+    return (await this.#transport.json(call, dataOf(readUpdateAnswer), slow(options))).data;
+  }
+
+  /**
+   * What became of an update, at the latest after `waitSeconds` (none unless said).
+   *
+   * @throws PegasusApiError NOT_FOUND when the run has none of that id, UPDATE_REJECTED as {@link ExecutionsApi.update}
+   */
+  async updateOutcome(
+    workflowId: string,
+    executionId: string,
+    updateId: string,
+    { waitSeconds = 0, ...options }: CallOptions & { waitSeconds?: number | undefined } = {},
+  ): Promise<UpdateAnswer> {
+    const path = `${executionPath(workflowId, executionId)}/updates/${encodeURIComponent(updateId)}`;
+    const call = read(`${path}?waitSeconds=${waitSeconds}`);
+    return (await this.#transport.json(call, dataOf(readUpdateAnswer), slow(options))).data;
+  }
+
+  /**
+   * Ends an open execution at once as FAILED: its code is not asked and cleans nothing up. Not repeated by itself, as
+   * {@link ExecutionsApi.cancel}.
+   *
+   * @throws PegasusApiError EXECUTION_NOT_OPEN when it has ended
+   */
+  async terminate(
+    workflowId: string,
+    executionId: string,
+    { reason, ...options }: ControlOptions = {},
+  ): Promise<Execution> {
+    const call = control(workflowId, executionId, 'terminate', { reason });
+    return (await this.#transport.json(call, dataOf(readExecution), options)).data;
+  }
+
+  /**
+   * Lets an open run go on from an earlier point, as the same execution, forgetting what came after.
+   *
+   * @throws PegasusApiError EXECUTION_NOT_RESETTABLE when it has ended or there is no such point
+   */
+  async reset(
+    workflowId: string,
+    executionId: string,
+    request: ResetRequest,
+    options: CallOptions & { idempotencyKey?: string | undefined } = {},
+  ): Promise<ResetAnswer> {
+    const path = `${executionPath(workflowId, executionId)}/reset`;
+    const idempotencyKey = options.idempotencyKey ?? newIdempotencyKey();
+    const call = { method: 'POST', path, body: request, repeatable: true, idempotencyKey } as const;
+    return (await this.#transport.json(call, dataOf(readResetAnswer), options)).data;
+  }
+
+  /**
+   * Holds an open run as a whole where the cluster can, else the activities that are pending now.
+   *
+   * @throws PegasusApiError EXECUTION_NOT_PAUSABLE when it is not open or nothing of it can be paused
+   */
+  async pause(
+    workflowId: string,
+    executionId: string,
+    { reason, ...options }: ControlOptions = {},
+  ): Promise<PauseAnswer> {
+    const call = control(workflowId, executionId, 'pause', { reason });
+    return (await this.#transport.json(call, dataOf(readPauseAnswer), options)).data;
+  }
+
+  /** Lets go on what {@link ExecutionsApi.pause} holds. */
+  async unpause(
+    workflowId: string,
+    executionId: string,
+    { reason, ...options }: ControlOptions = {},
+  ): Promise<PauseAnswer> {
+    const call = control(workflowId, executionId, 'unpause', { reason });
+    return (await this.#transport.json(call, dataOf(readPauseAnswer), options)).data;
+  }
+
   /** The signals, queries and updates that a run answers to at present, as its own code declares them. */
   async handlers(workflowId: string, executionId: string, options: CallOptions = {}): Promise<Handlers> {
     const call = read(`${executionPath(workflowId, executionId)}/handlers`);
@@ -272,6 +385,15 @@ function executionsPath(workflowId: string): string {
 }
 function executionPath(workflowId: string, executionId: string): string {
   return `${executionsPath(workflowId)}/${encodeURIComponent(executionId)}`;
+}
+function control(
+  workflowId: string,
+  executionId: string,
+  what: 'terminate' | 'pause' | 'unpause',
+  { reason }: ControlRequest,
+): ApiCall {
+  const path = `${executionPath(workflowId, executionId)}/${what}`;
+  return { method: 'POST', path, body: reason === undefined ? {} : { reason }, repeatable: false };
 }
 function read(path: string): ApiCall {
   return { method: 'GET', path, repeatable: true };

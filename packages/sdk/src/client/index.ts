@@ -5,11 +5,13 @@ export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from 
 export type { TriggersApi } from './triggers.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
+  ControlOptions,
   ExecutionFilters,
   ExecutionsApi,
   ListExecutionsQuery,
   RetryExecutionOptions,
   SignalOptions,
+  UpdateOptions,
   WaitOptions,
 } from './executions.js';
 export type { IngressApi } from './ingress.js';
@@ -47,12 +49,12 @@ export type {
   IngressWithSecret,
   Manifest,
   Member,
+  PauseAnswer,
   PendingActivity,
   RecordedMutation,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,
-  RunRequest,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,
@@ -65,5 +67,9 @@ export type {
   TakeOverRequest,
   Trigger,
   UpdateTriggerRequest,
+  ResetAnswer,
+  ResetRequest,
+  RunRequest,
+  UpdateAnswer,
   Workflow,
 } from '@pegasus-workflows/contracts';

@@ -10,12 +10,15 @@ import {
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
+  pauseAnswerSchema,
   queryAnswerSchema,
   recordedMutationSchema,
   requirementSchema,
   requirementsSummarySchema,
   signatureSchemeSchema,
   triggerSchema,
+  resetAnswerSchema,
+  updateAnswerSchema,
   uploadUrlSchema,
   webhookDeliverySchema,
   webhookSchema,
@@ -52,6 +55,9 @@ export const readQueryAnswer = queryAnswerSchema;
 export const readMutation = recordedMutationSchema;
 export const readTrigger = triggerSchema;
 export const readBackfill = backfillSchema;
+export const readUpdateAnswer = updateAnswerSchema;
+export const readResetAnswer = resetAnswerSchema;
+export const readPauseAnswer = pauseAnswerSchema;
 export const readUploadUrl = uploadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readDownloadUrl = downloadUrlSchema.extend({ expiresInSeconds: z.number() });
 export const readRequirementsSummary = requirementsSummarySchema;

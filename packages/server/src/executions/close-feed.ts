@@ -98,7 +98,8 @@ export function closeFeed({
         const run = runs.get(id)!;
         if (run.workflowId !== temporalWorkflowId) return;
         try {
-          const close = await temporal.waitForClose(temporalWorkflowId, { runId: run.runId, signal });
+          const asked = { runId: run.runId, onlyClosed: true, signal };
+          const close = await temporal.waitForClose(temporalWorkflowId, asked);
           if (close) await outcome.closed(id, close);
         } catch (error) {
           if (isOutage(error)) throw error;

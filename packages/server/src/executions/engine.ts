@@ -6,6 +6,7 @@ import { Mutations } from '../dry-run/mutations.js';
 import { DemandSet } from '../internal/demand.js';
 import { Admission } from './admission.js';
 import { startCloseFeed } from './close-feed.js';
+import { Controls } from './controls.js';
 import { HeldRuns } from './held.js';
 import { Histories } from './histories.js';
 import { ExecutionLookup } from './lookup.js';
@@ -20,6 +21,7 @@ import { Reconciler } from './reconciler.js';
 import { ExecutionService } from './service.js';
 import { Signals } from './signals.js';
 import { ExecutionStore } from './store.js';
+import { Updates } from './updates.js';
 import { Watchers } from './watchers.js';
 import { RequirementCheck } from '../secrets/requirement-check.js';
 import { WorkflowCache } from './workflow-cache.js';
@@ -29,6 +31,8 @@ export interface ExecutionEngine {
   readonly service: ExecutionService;
   readonly signals: Signals;
   readonly queries: Queries;
+  readonly updates: Updates;
+  readonly controls: Controls;
   readonly histories: Histories;
   /** What dry runs would have changed. */
   readonly mutations: Mutations;
@@ -91,6 +95,7 @@ export function createExecutionEngine(
   const lookup = new ExecutionLookup({ ...shared, store });
   const notes = new Notes(db);
   const { workflowsEnabled } = settings;
+  const queries = new Queries({ lookup, temporal, demand: shared.demand });
   return {
     service: new ExecutionService({
       ...shared,
@@ -103,11 +108,13 @@ export function createExecutionEngine(
       workflowsEnabled,
     }),
     signals: new Signals({ lookup, temporal, wakeups }),
-    queries: new Queries({ lookup, temporal, demand: shared.demand }),
     histories: new Histories({ lookup, temporal, notes }),
     mutations: new Mutations({ db, lookup }),
     notes,
     openExecutions,
+    queries,
+    updates: new Updates({ ...shared, lookup, wakeups, queries }),
+    controls: new Controls({ ...shared, lookup, wakeups }),
     queued,
     admission,
     requirements,

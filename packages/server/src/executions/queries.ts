@@ -7,9 +7,10 @@ import {
   type RunMessage,
   type TemporalPort,
 } from '../infra/temporal.js';
-import { artifactInDemand, type DemandSet } from '../internal/demand.js';
+import { type DemandSet } from '../internal/demand.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionRow } from './row.js';
+import { WorkerCalls } from './worker-calls.js';
 
 /**
  * Job: asks runs, open or ended, what their query handlers answer, and which handlers they have.
@@ -18,8 +19,7 @@ import { type ExecutionRow } from './row.js';
  * JSON. Nothing is changed by asking.
  *
  * Invariants
- * 1. From before the question until after its answer the artifact is in demand, so that a worker is started for a run
- *    whose worker has gone.
+ * 1. A worker is in demand while a question is under way.
  * 2. A tenant has at most {@link QUERIES_AT_ONCE} questions under way: each may hold a worker for
  *    {@link TEMPORAL_DEADLINES.query}.
  * 3. A question ends when its asker goes away, and at the latest with its deadline.
@@ -50,10 +50,11 @@ const metadataSchema = z.object({
 
 export class Queries {
   readonly #parts: QueryParts;
-  readonly #underWay = new Map<string, number>();
+  readonly #workers: WorkerCalls;
 
   constructor(parts: QueryParts) {
     this.#parts = parts;
+    this.#workers = new WorkerCalls(parts, { plural: 'queries', limit: QUERIES_AT_ONCE });
   }
 
   /**
@@ -99,33 +100,15 @@ export class Queries {
     };
   }
 
-  /** Invariants 1 and 2. */
   async #withWorker<T>(
     caller: Caller,
     workflowId: string,
     id: string,
     ask: (row: ExecutionRow) => Promise<T>,
   ): Promise<T> {
-    const { lookup, demand } = this.#parts;
-    const row = await lookup.settledRow(caller, workflowId, id);
+    const row = await this.#parts.lookup.settledRow(caller, workflowId, id);
     if (!row.startedAt) throw neverStarted(row);
-    const workflow = await lookup.workflow(caller, workflowId);
-    const { tenantId } = caller;
-    const underWay = this.#underWay.get(tenantId) ?? 0;
-    if (underWay >= QUERIES_AT_ONCE) {
-      const sentence = `This tenant has ${QUERIES_AT_ONCE} queries under way, which is the limit; ask again when one has ended.`;
-      throw new PegasusError('CONCURRENCY_LIMIT', sentence);
-    }
-    this.#underWay.set(tenantId, underWay + 1);
-    const release = demand.hold(artifactInDemand(workflow, row.dryRun));
-    try {
-      return await ask(row);
-    } finally {
-      release();
-      const left = this.#underWay.get(tenantId)! - 1;
-      if (left > 0) this.#underWay.set(tenantId, left);
-      else this.#underWay.delete(tenantId);
-    }
+    return this.#workers.hold(caller, workflowId, row, () => ask(row));
   }
 
   async #ask(row: ExecutionRow, message: RunMessage, signal: AbortSignal | undefined): Promise<QueryOutcome> {

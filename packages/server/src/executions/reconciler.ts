@@ -183,7 +183,8 @@ export class Reconciler {
       this.#repaired(await outcome.started(row.id, run), 'started', row);
       return;
     }
-    const close = await temporal.waitForClose(row.temporalWorkflowId, { runId: run.runId, signal });
+    const asked = { runId: run.runId, onlyClosed: true, signal };
+    const close = await temporal.waitForClose(row.temporalWorkflowId, asked);
     if (close) this.#repaired(await outcome.closed(row.id, close), 'closed', row);
   }
 

@@ -15,6 +15,7 @@ import { mountMutations } from '../dry-run/routes.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { type ExecutionEngine } from './engine.js';
 import { idempotencyKey } from './idempotency-key.js';
+import { mountControls } from './routes-controls.js';
 import { mountConversations } from './routes-conversations.js';
 import { mountHistories } from './routes-histories.js';
 
@@ -25,7 +26,7 @@ const one = (description: string) => ({ description, schema: dataOf(executionSch
 /** What the routes call. */
 export type ExecutionCalls = Pick<
   ExecutionEngine,
-  'service' | 'signals' | 'queries' | 'histories' | 'mutations'
+  'service' | 'signals' | 'queries' | 'updates' | 'controls' | 'histories' | 'mutations'
 >;
 
 /** Mounts everything about executions. */
@@ -33,6 +34,7 @@ export function mountExecutions(app: OpenAPIHono<AppEnv>, calls: ExecutionCalls)
   mountRuns(app, calls);
   mountChanges(app, calls);
   mountConversations(app, calls);
+  mountControls(app, calls);
   mountHistories(app, calls);
   mountMutations(app, calls.mutations);
 }

@@ -8,11 +8,15 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
+import { type TemporalControls } from './temporal-controls.js';
 import { runFailureOf, runStatusOf } from './temporal-events.js';
 import { exportHistory, readHistory } from './temporal-histories.js';
-import { queryRun, signalRun } from './temporal-messages.js';
+import { queryRun, signalRun, terminateNewest } from './temporal-messages.js';
+import { pauseRun, unpauseRun } from './temporal-pause.js';
+import { resetRun } from './temporal-reset.js';
 import { GRPC, IDENTITY, isNotFound, TemporalRpc, toTemporalError } from './temporal-rpc.js';
 import { TemporalSchedules } from './temporal-schedules.js';
+import { pollUpdate, updateRun } from './temporal-updates.js';
 import {
   TEMPORAL_DEADLINES,
   TemporalError,
@@ -51,12 +55,14 @@ const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
 
 class TemporalClientPort implements TemporalPort {
   readonly #rpc: TemporalRpc;
+  readonly controls: TemporalControls;
 
   readonly schedules: TemporalSchedules;
 
   constructor(rpc: TemporalRpc) {
     this.#rpc = rpc;
     this.schedules = new TemporalSchedules(rpc);
+    this.controls = controlsOf(rpc);
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {
@@ -125,11 +131,23 @@ class TemporalClientPort implements TemporalPort {
     for (;;) {
       const event = await this.#closeEvent(workflowId, runId, options.signal);
       if (!event) return undefined;
-      const next = nextRunOf(event);
+      const next: string | undefined = nextRunOf(event) ?? (await this.#resetTo(workflowId, runId, event));
       if (!next) return this.#closeOf(runId, event);
       runId = next;
       options.onRun?.(next);
+      if (options.onlyClosed && (await this.describe(workflowId))?.status === 'RUNNING') return undefined;
     }
+  }
+
+  /** A reset terminates its run. Ids are not used twice, so a newer run of the same id can only come from one. */
+  async #resetTo(
+    workflowId: string,
+    runId: string,
+    event: temporal.api.history.v1.IHistoryEvent,
+  ): Promise<string | undefined> {
+    if (!event.workflowExecutionTerminatedEventAttributes) return undefined;
+    const newest = await this.describe(workflowId);
+    return newest?.runId === runId ? undefined : newest?.runId;
   }
 
   /** Long-polls one run's close event; `undefined` when the run is unknown. */
@@ -288,6 +306,17 @@ class TemporalClientPort implements TemporalPort {
   async close(): Promise<void> {
     await this.#rpc.close();
   }
+}
+
+function controlsOf(rpc: TemporalRpc): TemporalControls {
+  return {
+    update: (...call) => updateRun(rpc, ...call),
+    pollUpdate: (...call) => pollUpdate(rpc, ...call),
+    terminateNewest: (...call) => terminateNewest(rpc, ...call),
+    reset: (...call) => resetRun(rpc, ...call),
+    pause: (...call) => pauseRun(rpc, ...call),
+    unpause: (...call) => unpauseRun(rpc, ...call),
+  };
 }
 
 function longOf(value: number) {

@@ -21,7 +21,7 @@ export async function readHistory(
   { withPending }: { withPending: boolean },
 ): Promise<RunHistory | undefined> {
   // First, so that the events are those of the very run whose activities are told.
-  const description = withPending ? await describe(rpc, workflowId).catch(() => undefined) : undefined;
+  const description = withPending ? await describeRun(rpc, workflowId).catch(() => undefined) : undefined;
   const events: IHistoryEvent[] = [];
   try {
     for await (const page of pagesOf(rpc, workflowId, runIdOf(description))) events.push(...page);
@@ -49,7 +49,7 @@ export async function exportHistory(
   let bytes = 0;
   let workflowType = '';
   try {
-    const runId = runIdOf(await describe(rpc, workflowId));
+    const runId = runIdOf(await describeRun(rpc, workflowId));
     for await (const events of pagesOf(rpc, workflowId, runId)) {
       workflowType ||= events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
       const piece = eventsJsonOf(events);
@@ -70,19 +70,24 @@ function eventsJsonOf(events: IHistoryEvent[]): string {
   return JSON.stringify(historyToJson({ events }).events).slice(1, -1);
 }
 
-async function describe(rpc: TemporalRpc, workflowId: string) {
+/** Temporal's own description of a run, the newest unless `runId` says which. Rejects with gRPC's own errors. */
+export async function describeRun(rpc: TemporalRpc, workflowId: string, runId?: string) {
   return rpc.call(TEMPORAL_DEADLINES.call, () =>
-    rpc.service.describeWorkflowExecution({ namespace: rpc.namespace, execution: { workflowId } }),
+    rpc.service.describeWorkflowExecution({
+      namespace: rpc.namespace,
+      execution: { workflowId, runId: runId ?? null },
+    }),
   );
 }
 
-type Description = Awaited<ReturnType<typeof describe>>;
+type Description = Awaited<ReturnType<typeof describeRun>>;
 
 function runIdOf(description: Description | undefined): string | undefined {
   return description?.workflowExecutionInfo?.execution?.runId || undefined;
 }
 
-async function* pagesOf(
+/** A run's events, page by page. Rejects with gRPC's own errors. */
+export async function* pagesOf(
   rpc: TemporalRpc,
   workflowId: string,
   runId: string | undefined,

@@ -52,7 +52,30 @@ export async function signalRun(
   return (await isKnown(rpc, workflowId)) ? 'closed' : 'unknown';
 }
 
-async function isKnown(rpc: TemporalRpc, workflowId: string): Promise<boolean> {
+/** See `TemporalControls.terminateNewest`. */
+export async function terminateNewest(
+  rpc: TemporalRpc,
+  workflowId: string,
+  reason: string,
+): Promise<'terminated' | 'closed' | 'unknown'> {
+  try {
+    await rpc.call(TEMPORAL_DEADLINES.call, () =>
+      rpc.service.terminateWorkflowExecution({
+        namespace: rpc.namespace,
+        workflowExecution: { workflowId },
+        identity: IDENTITY,
+        reason,
+      }),
+    );
+    return 'terminated';
+  } catch (error) {
+    if (!isNotFound(error)) throw toTemporalError(error);
+  }
+  return (await isKnown(rpc, workflowId)) ? 'closed' : 'unknown';
+}
+
+/** Whether Temporal has a closed run of this id. */
+export async function isKnown(rpc: TemporalRpc, workflowId: string): Promise<boolean> {
   try {
     const { workflowExecutionInfo: info } = await rpc.call(TEMPORAL_DEADLINES.call, () =>
       rpc.service.describeWorkflowExecution({ namespace: rpc.namespace, execution: { workflowId } }),

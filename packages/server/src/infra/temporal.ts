@@ -1,5 +1,6 @@
 import { type HistoryEvent, type PendingActivity } from '@pegasus-workflows/contracts';
 import { type SchedulePort } from './schedule-port.js';
+import { type TemporalControls } from './temporal-controls.js';
 
 /**
  * What the server asks of Temporal, in its own words. `temporal-client.ts` is the real thing; tests have a
@@ -8,6 +9,8 @@ import { type SchedulePort } from './schedule-port.js';
 export interface TemporalPort {
   /** Schedules and their ticks, on the same connection. */
   readonly schedules: SchedulePort;
+  /** What interferes with open runs. */
+  readonly controls: TemporalControls;
   /**
    * Starts a run. Idempotent by workflow id: a second start of the same id starts nothing and answers with the run
    * that is there. Rejects with {@link TemporalError}, whose `certainty` says whether a run may exist nevertheless.
@@ -17,8 +20,8 @@ export interface TemporalPort {
   describe(workflowId: string, options?: { deadlineMs?: number }): Promise<RunDescription | undefined>;
   /**
    * Waits until the chain of runs that begins at `runId` (the newest run when absent) has closed, following
-   * continue-as-new. Answers at once when it is closed already; `undefined` when Temporal does not know the run.
-   * `onRun` hears of every later run of the chain. Rejects when `signal` aborts.
+   * continue-as-new and resets. Answers at once when it is closed already; `undefined` when Temporal does not know the
+   * run. `onRun` hears of every later run of the chain. Rejects when `signal` aborts.
    */
   waitForClose(workflowId: string, options: WaitOptions): Promise<RunClose | undefined>;
   /**
@@ -66,6 +69,8 @@ export interface WaitOptions {
   signal: AbortSignal;
   runId?: string | undefined;
   onRun?: (runId: string) => void;
+  /** The run is known to be closed; when a later one of its chain is open, do not wait for it: answer `undefined`. */
+  onlyClosed?: boolean;
 }
 
 export type RunStatus =

@@ -40,6 +40,7 @@ export async function backfill(
   const workflow = await engine.workflowCache.get(tenantId, workflowId);
   if (!workflow) throw new PegasusError('NOT_FOUND', 'There is no workflow with this id.');
   refuseUnlessRunnable(tenantId, workflow, parts.workflowsEnabled);
+  await engine.requirements.require(tenantId, workflowId);
   const places: RunPlace[] = [];
   try {
     for (const _time of times) places.push(await engine.admission.admit(tenantId));

@@ -139,6 +139,7 @@ export class Firing {
   async #admit({ tenantId, byHand }: ScheduleTick, workflow: RunnableWorkflow) {
     try {
       refuseUnlessRunnable(tenantId, workflow, this.#parts.workflowsEnabled);
+      await this.#parts.engine.requirements.require(tenantId, workflow.id);
       return { place: await this.#parts.engine.admission.admit(tenantId), refusal: undefined };
     } catch (error) {
       if (byHand || !(error instanceof PegasusError) || error.code === 'SERVICE_UNAVAILABLE') throw error;

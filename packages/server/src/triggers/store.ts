@@ -1,4 +1,4 @@
-import { BUILT_IN_EVENT_TYPES, PegasusError } from '@pegasus-workflows/contracts';
+import { BUILT_IN_EVENT_TYPES, builtInEventType, PegasusError } from '@pegasus-workflows/contracts';
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
 import { type Tx } from '../infra/database.js';
 import { eventTypes, executions, triggers, triggerTicks, workflows } from '../infra/schema.js';
@@ -74,13 +74,13 @@ export async function lockTrigger(
 
 /** Throws VALIDATION_ERROR when the tenant has no such type of events. */
 export async function refuseUnknownEventType(tx: Tx, tenantId: string, name: string): Promise<void> {
-  if ((BUILT_IN_EVENT_TYPES as readonly string[]).includes(name)) return;
+  if (builtInEventType(name)) return;
   const [own] = await tx
     .select({ id: eventTypes.id })
     .from(eventTypes)
     .where(and(eq(eventTypes.tenantId, tenantId), eq(eventTypes.name, name)));
   if (own) return;
-  const builtIn = BUILT_IN_EVENT_TYPES.join(', ');
+  const builtIn = BUILT_IN_EVENT_TYPES.map((type) => type.name).join(', ');
   throw new PegasusError(
     'VALIDATION_ERROR',
     `eventType: there is no type ${JSON.stringify(name)}; create it, or use a built-in one: ${builtIn}.`,

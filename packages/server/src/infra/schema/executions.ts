@@ -1,10 +1,24 @@
 import type { ExecutionStatus } from '@pegasus-workflows/contracts';
 import { sql } from 'drizzle-orm';
-import { bigserial, boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  bigserial,
+  boolean,
+  customType,
+  index,
+  integer,
+  pgTable,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
 import { createdAt, instant, updatedAt } from './columns.js';
 import { workflows } from './workflows.js';
+
+/** A transaction's id, with its epoch: it does not wrap around. */
+const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' });
 
 export const executions = pgTable(
   'executions',
@@ -43,8 +57,12 @@ export const executions = pgTable(
     finishedAt: instant('finished_at'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
+    /** The transaction that changed the row last, and its place among all changes: set by a trigger, read by `live/`. */
+    changeXid: xid8('change_xid').notNull().default('0'),
+    changeSeq: bigint('change_seq', { mode: 'number' }).notNull().default(0),
   },
   (t) => [
+    index('executions_changes').on(t.tenantId, t.changeXid, t.changeSeq),
     index('executions_newest').on(t.tenantId, t.workflowId, t.createdAt.desc(), t.id.desc()),
     // The few that ended badly among the many: what a list filtered by those statuses reads, and no run that goes well pays for.
     index('executions_ended_badly')
