@@ -101,4 +101,4 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
   };
 }
 export type ScheduleServer = Awaited<ReturnType<typeof scheduleServer>>;
-export type { Execution };
+type { Execution };
