@@ -83,7 +83,7 @@ required_configs = [{ key = "REGION" }]
       const made = artifact('needy', '1.0.0', declaring, { requiredSecrets, requiredConfigs });
       const published = await server.publish(key, made);
       const { id } = published.body.data;
-      const run = () => server.call('POST', `/api/v1/workflows/${id}/run`, { key });
+      const run = (headers = {}) => server.call('POST', `/api/v1/workflows/${id}/run`, { key, headers });
       const refused = await run();
       expect(refused).toEqual(
         failure(400, 'REQUIREMENTS_MISSING', /secret crm\/TOKEN, config global\/REGION/),
@@ -95,7 +95,12 @@ required_configs = [{ key = "REGION" }]
       const secret = { key: 'TOKEN', value: 'x', group: 'crm' };
       await server.call('POST', `${BASE}/secrets`, { key, body: secret });
       await server.call('PUT', `${BASE}/configs/REGION`, { key, body: { value: 'eu' } });
-      expect((await run()).status).toBe(201);
+      const repeatable = { 'idempotency-key': 'once' };
+      const first = await run(repeatable);
+      expect(first.status).toBe(201);
+      await server.call('DELETE', `${BASE}/configs/REGION`, { key });
+      expect((await run(repeatable)).body.data.id).toBe(first.body.data.id);
+      expect((await run()).status).toBe(400);
     });
   });
 

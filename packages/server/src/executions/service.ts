@@ -72,7 +72,7 @@ export class ExecutionService {
 
   /**
    * Starts a run. Throws NOT_FOUND, WORKFLOW_MUST_FORK, WORKFLOWS_DISABLED, WORKFLOW_NOT_EXECUTABLE,
-   * CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED, CONFLICT, and TEMPORAL_START_FAILED with the FAILED
+   * REQUIREMENTS_MISSING, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED, CONFLICT, and TEMPORAL_START_FAILED with the FAILED
    * execution as its `data`.
    */
   async run(
@@ -83,7 +83,6 @@ export class ExecutionService {
   ): Promise<Execution> {
     const workflow = await this.#parts.lookup.workflow(caller, workflowId);
     this.#refuseUnlessRunnable(caller, workflow);
-    await this.#parts.requirements.require(caller.tenantId, workflow.id);
     await this.#parts.admission.refuseIfTooLarge(caller.tenantId, 'input', request.input ?? null);
     return this.#create(caller, workflow, planOf(request, idempotencyKey, this.#parts.clock()));
   }
@@ -99,7 +98,6 @@ export class ExecutionService {
       throw new PegasusError('EXECUTION_NOT_RETRYABLE', `The execution is ${row.status}; ${states}. ${how}`);
     }
     this.#refuseUnlessRunnable(caller, workflow);
-    await this.#parts.requirements.require(caller.tenantId, workflow.id);
     return this.#create(caller, workflow, planOfRetry(row, idempotencyKey));
   }
 
@@ -172,14 +170,15 @@ export class ExecutionService {
   }
 
   async #create(caller: Caller, workflow: RunnableWorkflow, plan: RunPlan): Promise<Execution> {
-    const { store, admission, starting, demand } = this.#parts;
+    const { store, admission, requirements, starting, demand } = this.#parts;
     const { tenantId } = caller;
     const { idempotencyKey } = plan;
     let place: Place;
     try {
+      await requirements.require(tenantId, workflow.id);
       place = await admission.admit(tenantId);
     } catch (error) {
-      // A repeated request needs no place. Any other is told apart by the insert, without a look-up of its own.
+      // A repeated request needs neither values nor a place. Any other is told apart by the insert, without a look-up of its own.
       const present = idempotencyKey && (await store.byIdempotencyKey(tenantId, idempotencyKey));
       if (present) return this.#replay(caller, present, workflow.id, plan);
       throw error;
