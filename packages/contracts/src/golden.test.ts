@@ -19,6 +19,8 @@ import {
   recordedMutationSchema,
   queryAnswerSchema,
   requirementsSummarySchema,
+  smsProviderSchema,
+  smsSentSchema,
   uploadUrlSchema,
   webhookMessageSchema,
   webhookSchema,
@@ -49,6 +51,8 @@ const SHAPES: Record<string, z.ZodType> = {
   'event-list': listOf(domainEventSchema),
   'event-dead-letters': listOf(deadLetterSchema),
   'mutation-list': listOf(recordedMutationSchema),
+  'sms-sent': dataOf(smsSentSchema),
+  'sms-provider': dataOf(smsProviderSchema),
   error: errorBodySchema,
 };
 

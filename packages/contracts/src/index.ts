@@ -15,6 +15,7 @@ export * from './limits.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './runner.js';
+export * from './sms.js';
 export * from './stored-values.js';
 export * from './runtime.js';
 export * from './triggers.js';

@@ -15,6 +15,7 @@ export type {
   WaitOptions,
 } from './executions.js';
 export type { IngressApi } from './ingress.js';
+export type { SmsApi } from './sms.js';
 export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
@@ -55,6 +56,16 @@ export type {
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,
+  PutSmsOptOutRequest,
+  PutSmsProviderRequest,
+  SendSmsRequest,
+  SmsMessage,
+  SmsMessagesQuery,
+  SmsOptOut,
+  SmsOptOutsQuery,
+  SmsProviderInfo,
+  SmsSent,
+  SmsStatus,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,

@@ -4,6 +4,7 @@ import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
+import { SmsApi } from './sms.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
 import { TriggersApi } from './triggers.js';
@@ -30,6 +31,7 @@ export class PegasusClient {
   readonly tenants: TenantsApi;
   readonly audit: AuditApi;
   readonly triggers: TriggersApi;
+  readonly sms: SmsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -45,6 +47,7 @@ export class PegasusClient {
     this.tenants = new TenantsApi(this.#transport);
     this.audit = new AuditApi(this.#transport);
     this.triggers = new TriggersApi(this.#transport);
+    this.sms = new SmsApi(this.#transport);
   }
 
   /**

@@ -16,6 +16,10 @@ import {
   requirementSchema,
   requirementsSummarySchema,
   signatureSchemeSchema,
+  smsMessageSchema,
+  smsOptOutSchema,
+  smsProviderSchema,
+  smsSentSchema,
   triggerSchema,
   resetAnswerSchema,
   updateAnswerSchema,
@@ -73,3 +77,7 @@ export const readWebhook = webhookSchema;
 export const readWebhookWithSecret = webhookWithSecretSchema;
 export const readWebhookDelivery = webhookDeliverySchema;
 export const readWebhookTest = webhookTestSchema;
+export const readSmsSent = smsSentSchema;
+export const readSmsMessage = smsMessageSchema;
+export const readSmsProvider = smsProviderSchema;
+export const readSmsOptOut = smsOptOutSchema;
