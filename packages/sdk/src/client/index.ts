@@ -15,6 +15,14 @@ export type {
   WaitOptions,
 } from './executions.js';
 export type { IngressApi } from './ingress.js';
+export type { ConfigsApi } from './configs.js';
+export type {
+  ProjectionsApi,
+  ProjectionsPageQuery,
+  ProjectionCondition,
+  UpdateProjectionOptions,
+} from './projections.js';
+export type { SecretsApi, StoredValueOptions } from './secrets.js';
 export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
@@ -37,6 +45,7 @@ export type {
   CreatedApiKey,
   CreatedTenant,
   Backfill,
+  Config,
   BackfillRequest,
   CreateTriggerRequest,
   Execution,
@@ -48,13 +57,17 @@ export type {
   Ingress,
   IngressWithSecret,
   Manifest,
+  MasterKeys,
   Member,
   PauseAnswer,
   PendingActivity,
+  Projection,
+  ProjectionsPage,
   RecordedMutation,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,
+  Secret,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,

@@ -1,6 +1,7 @@
 import {
   acknowledgementSchema,
   backfillSchema,
+  configSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
@@ -10,11 +11,16 @@ import {
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
+  masterKeysSchema,
   pauseAnswerSchema,
+  projectionSchema,
+  projectionsPageSchema,
   queryAnswerSchema,
   recordedMutationSchema,
   requirementSchema,
   requirementsSummarySchema,
+  runtimeValueSchema,
+  secretSchema,
   signatureSchemeSchema,
   triggerSchema,
   resetAnswerSchema,
@@ -73,3 +79,10 @@ export const readWebhook = webhookSchema;
 export const readWebhookWithSecret = webhookWithSecretSchema;
 export const readWebhookDelivery = webhookDeliverySchema;
 export const readWebhookTest = webhookTestSchema;
+
+export const readSecret = secretSchema;
+export const readConfig = configSchema;
+export const readRuntimeValue = runtimeValueSchema;
+export const readMasterKeys = masterKeysSchema;
+export const readProjection = projectionSchema;
+export const readProjectionsPage = projectionsPageSchema;
