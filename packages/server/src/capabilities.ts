@@ -4,6 +4,7 @@ import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
+import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
 import { createTriggers } from './triggers/index.js';
@@ -20,5 +21,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),
+    createProjections(services),
   ];
 }

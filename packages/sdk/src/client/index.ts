@@ -16,6 +16,14 @@ export type {
 } from './executions.js';
 export type { IngressApi } from './ingress.js';
 export type { SmsApi } from './sms.js';
+export type { ConfigsApi } from './configs.js';
+export type {
+  ProjectionsApi,
+  ProjectionsPageQuery,
+  ProjectionCondition,
+  UpdateProjectionOptions,
+} from './projections.js';
+export type { SecretsApi, StoredValueOptions } from './secrets.js';
 export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
@@ -38,6 +46,7 @@ export type {
   CreatedApiKey,
   CreatedTenant,
   Backfill,
+  Config,
   BackfillRequest,
   CreateTriggerRequest,
   Execution,
@@ -49,9 +58,12 @@ export type {
   Ingress,
   IngressWithSecret,
   Manifest,
+  MasterKeys,
   Member,
   PauseAnswer,
   PendingActivity,
+  Projection,
+  ProjectionsPage,
   RecordedMutation,
   RequirementsSummary,
   RotateIngressRequest,
@@ -66,6 +78,7 @@ export type {
   SmsProviderInfo,
   SmsSent,
   SmsStatus,
+  Secret,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,

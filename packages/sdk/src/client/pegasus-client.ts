@@ -1,10 +1,13 @@
 import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
+import { ConfigsApi } from './configs.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
+import { ProjectionsApi } from './projections.js';
+import { SecretsApi } from './secrets.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
 import { TriggersApi } from './triggers.js';
@@ -32,6 +35,9 @@ export class PegasusClient {
   readonly audit: AuditApi;
   readonly triggers: TriggersApi;
   readonly sms: SmsApi;
+  readonly secrets: SecretsApi;
+  readonly configs: ConfigsApi;
+  readonly projections: ProjectionsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -48,6 +54,9 @@ export class PegasusClient {
     this.audit = new AuditApi(this.#transport);
     this.triggers = new TriggersApi(this.#transport);
     this.sms = new SmsApi(this.#transport);
+    this.secrets = new SecretsApi(this.#transport);
+    this.configs = new ConfigsApi(this.#transport);
+    this.projections = new ProjectionsApi(this.#transport);
   }
 
   /**

@@ -1,6 +1,7 @@
 import {
   acknowledgementSchema,
   backfillSchema,
+  configSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
@@ -10,11 +11,16 @@ import {
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
+  masterKeysSchema,
   pauseAnswerSchema,
+  projectionSchema,
+  projectionsPageSchema,
   queryAnswerSchema,
   recordedMutationSchema,
   requirementSchema,
   requirementsSummarySchema,
+  runtimeValueSchema,
+  secretSchema,
   signatureSchemeSchema,
   smsMessageSchema,
   smsOptOutSchema,
@@ -81,3 +87,10 @@ export const readSmsSent = smsSentSchema;
 export const readSmsMessage = smsMessageSchema;
 export const readSmsProvider = smsProviderSchema;
 export const readSmsOptOut = smsOptOutSchema;
+
+export const readSecret = secretSchema;
+export const readConfig = configSchema;
+export const readRuntimeValue = runtimeValueSchema;
+export const readMasterKeys = masterKeysSchema;
+export const readProjection = projectionSchema;
+export const readProjectionsPage = projectionsPageSchema;
