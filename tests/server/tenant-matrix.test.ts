@@ -31,6 +31,7 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/keys': 200,
   'POST /api/v1/keys': 404,
   'GET /api/v1/audit': 200,
+  'GET /api/v1/executions/stream': 200,
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;

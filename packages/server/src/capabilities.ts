@@ -5,6 +5,7 @@ import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
 import { secretsCapability } from './secrets/capability.js';
+import { createLive } from './live/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
 
@@ -18,5 +19,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createIngress(services, events),
     createTriggers(services, engine),
     createWebhooks(services),
+    createLive(services, engine),
   ];
 }
