@@ -3,9 +3,11 @@ import { FakeControls } from './fake-controls.js';
 import {
   TemporalError,
   type ExportedHistory,
+  type FollowOptions,
   type QueryOutcome,
   type RunClose,
   type RunDescription,
+  type RunEvents,
   type RunHistory,
   type RunMessage,
   type SignalMessage,
@@ -106,15 +108,7 @@ export class FakeTemporal implements TemporalPort {
         if (isFormer) onRun?.((runId = run.runId));
         if (run.close) return run.close;
         if (onlyClosed) return undefined;
-        await new Promise<void>((resolve) => {
-          const wake = (): void => {
-            this.#waiters.delete(wake);
-            signal.removeEventListener('abort', wake);
-            resolve();
-          };
-          this.#waiters.add(wake);
-          signal.addEventListener('abort', wake);
-        });
+        await this.#changed(signal);
       }
     } finally {
       this.waiting--;
@@ -128,6 +122,24 @@ export class FakeTemporal implements TemporalPort {
     return {
       events: [{ id: '1', type: 'WorkflowExecutionStarted', timestamp: run.startedAt.toISOString() }],
     };
+  }
+
+  async *followHistory(
+    workflowId: string,
+    { signal, runId, afterEventId = 0 }: FollowOptions,
+  ): AsyncGenerator<RunEvents, void> {
+    let told = afterEventId > 0 ? runId : undefined;
+    while (!signal.aborted) {
+      this.answerOrFail();
+      const run = this.runs.get(workflowId);
+      if (!run) return;
+      if (told !== run.runId) {
+        const started = { id: '1', type: 'WorkflowExecutionStarted', timestamp: run.startedAt.toISOString() };
+        yield { runId: (told = run.runId), events: [started] };
+      }
+      if (run.close) return;
+      await this.#changed(signal);
+    }
   }
 
   async exportHistory(
@@ -192,6 +204,18 @@ export class FakeTemporal implements TemporalPort {
   /** Rejects while it is down. */
   answerOrFail(): void {
     if (this.down) throw new TemporalError('it cannot be reached', 'unknown');
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiters.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiters.add(wake);
+      signal.addEventListener('abort', wake);
+    });
   }
 
   #visible(run: FakeRun): VisibleRun {

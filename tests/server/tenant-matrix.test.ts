@@ -42,6 +42,7 @@ const WITHOUT_ID: Record<string, number> = {
   // A number is no object of another tenant: each tenant has its own list.
   'PUT /api/v1/sms/opt-outs/:number': 201,
   'DELETE /api/v1/sms/opt-outs/:number': 204,
+  'GET /api/v1/executions/stream': 200,
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;

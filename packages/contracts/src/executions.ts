@@ -99,7 +99,7 @@ export const runRequestSchema = z
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
 /** `FAILED,TIMED_OUT`: a comma-separated list of statuses, each once. */
-const statusListSchema = z
+export const statusListSchema = z
   .string()
   .transform((text) => [...new Set(text.split(',').map((part) => part.trim()))])
   .pipe(z.array(executionStatusSchema).min(1));

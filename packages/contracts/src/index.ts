@@ -12,6 +12,7 @@ export * from './filters.js';
 export * from './ingress.js';
 export * from './inputs.js';
 export * from './limits.js';
+export * from './live.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './projections.js';

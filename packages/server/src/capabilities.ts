@@ -7,6 +7,7 @@ import { createIngress } from './ingress/routes.js';
 import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
+import { createLive } from './live/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
 
@@ -22,5 +23,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createTriggers(services, engine),
     createWebhooks(services),
     createProjections(services),
+    createLive(services, engine),
   ];
 }

@@ -31,12 +31,14 @@ export function requireCaller(services: Services, runs: RunCalls): MiddlewareHan
       const principal = await authenticateRun(bearer);
       const { tenantId, execution } = principal;
       c.set('principal', principal);
+      c.set('authenticateAgain', () => authenticateRun(bearer));
       c.set('noteRefusal', (action) => runs.notes.callRefused(tenantId, execution, action));
       c.set('recordMutation', (mutation, mask) => runs.mutations.record(tenantId, execution, mutation, mask));
     } else {
       const now = services.clock();
       const principal = await authenticate(services.findKey, bearer, now);
       c.set('principal', principal);
+      c.set('authenticateAgain', () => authenticate(services.findKey, bearer, services.clock()));
       if (principal.keyId !== null) services.keyUsage.note(principal.keyId, now);
     }
     await next();

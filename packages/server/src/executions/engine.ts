@@ -48,6 +48,10 @@ export interface ExecutionEngine {
   readonly requirements: RequirementCheck;
   readonly workflowCache: WorkflowCache;
   readonly demand: DemandSet;
+  /** Finds what a call is about. */
+  readonly lookup: ExecutionLookup;
+  /** Calls `listener` after this process has written what became of executions. */
+  onWritten(listener: () => void): void;
   /** Starts the close feed and the reconciler; the first pass begins at once. */
   startBackground(): Stoppable;
   /** One reconciler pass, now. */
@@ -113,6 +117,8 @@ export function createExecutionEngine(
     notes,
     openExecutions,
     queries,
+    lookup,
+    onWritten: (listener) => (outcome.onWritten = listener),
     updates: new Updates({ ...shared, lookup, wakeups, queries }),
     controls: new Controls({ ...shared, lookup, wakeups }),
     queued,

@@ -35,10 +35,15 @@ export class ExecutionLookup {
 
   /** The row as everything this process knows has it. Throws NOT_FOUND. */
   async row(caller: Caller, workflowId: string, id: string): Promise<ExecutionRow> {
-    await this.#parts.outcome.settled(id);
-    const row = await this.#parts.store.get(caller.tenantId, workflowId, id);
+    const row = await this.find(caller, workflowId, id);
     if (row) return row;
     throw new PegasusError('NOT_FOUND', 'There is no execution with this id in this workflow.');
+  }
+
+  /** As {@link ExecutionLookup.row}; undefined where that throws NOT_FOUND. */
+  async find(caller: Caller, workflowId: string, id: string): Promise<ExecutionRow | undefined> {
+    await this.#parts.outcome.settled(id);
+    return this.#parts.store.get(caller.tenantId, workflowId, id);
   }
 
   /** The row once nobody here is starting its run any more. Throws NOT_FOUND. */

@@ -61,6 +61,8 @@ export class OutcomeWriter {
   onEnded: (executionId: string) => void = () => {};
   /** Called after a row with a concurrency key has become terminal. */
   onPlaceFree: () => void = () => {};
+  /** Called after rows were written. */
+  onWritten: () => void = () => {};
   #pending = new Map<string, Pending>();
   #writing = new Map<string, Pending>();
   #loop: Promise<void> | undefined;
@@ -178,6 +180,7 @@ export class OutcomeWriter {
       if (terminal) failpoint('outcome.after-write');
       for (const row of rows) if (isTerminal(row.status)) this.onEnded(row.id);
       for (const row of rows) this.#announce(row);
+      this.onWritten();
       return new Map(rows.map((row) => [row.id, 'written']));
     } catch (error) {
       if (changes.length === 1) {

@@ -115,6 +115,8 @@ export interface AppEnv {
   Variables: {
     /** Set by `access/middleware.ts` for everything under `/api/v1`. */
     principal: Principal;
+    /** The caller as they are now, for calls that last. Rejects with UNAUTHENTICATED once their key works no more. */
+    authenticateAgain: () => Promise<Principal>;
     /** Writes an act to the audit log before it is done. */
     recordAct: AuditPort['recordAct'];
     /** The address that the call comes from; null where there is none, as in tests. */

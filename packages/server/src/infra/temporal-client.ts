@@ -9,7 +9,8 @@ import {
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { type TemporalControls } from './temporal-controls.js';
-import { runFailureOf, runStatusOf } from './temporal-events.js';
+import { nextRunOf, runFailureOf, runStatusOf } from './temporal-events.js';
+import { followHistory } from './temporal-follow.js';
 import { exportHistory, readHistory } from './temporal-histories.js';
 import { queryRun, signalRun, terminateNewest } from './temporal-messages.js';
 import { pauseRun, unpauseRun } from './temporal-pause.js';
@@ -21,10 +22,12 @@ import {
   TEMPORAL_DEADLINES,
   TemporalError,
   type ExportedHistory,
+  type FollowOptions,
   type QueryLimits,
   type QueryOutcome,
   type RunClose,
   type RunDescription,
+  type RunEvents,
   type RunHistory,
   type RunMessage,
   type SignalMessage,
@@ -204,6 +207,10 @@ class TemporalClientPort implements TemporalPort {
     return readHistory(this.#rpc, workflowId, options);
   }
 
+  followHistory(workflowId: string, options: FollowOptions): AsyncGenerator<RunEvents, void> {
+    return followHistory(this.#rpc, workflowId, options);
+  }
+
   exportHistory(workflowId: string, maxBytes: number): Promise<ExportedHistory | 'too-large' | undefined> {
     return exportHistory(this.#rpc, workflowId, maxBytes);
   }
@@ -321,16 +328,6 @@ function controlsOf(rpc: TemporalRpc): TemporalControls {
 
 function longOf(value: number) {
   return proto.google.protobuf.Duration.fromObject({ seconds: value }).seconds;
-}
-
-/** The run that continues the chain after this close event, if there is one. */
-function nextRunOf(event: temporal.api.history.v1.IHistoryEvent): string | undefined {
-  const attributes =
-    event.workflowExecutionContinuedAsNewEventAttributes ??
-    event.workflowExecutionCompletedEventAttributes ??
-    event.workflowExecutionFailedEventAttributes ??
-    event.workflowExecutionTimedOutEventAttributes;
-  return attributes?.newExecutionRunId || undefined;
 }
 
 /**

@@ -99,16 +99,26 @@ function firesAtOf(event: IHistoryEvent): Date | undefined {
  * another has the name of that one.
  */
 export function flattenHistory(events: readonly IHistoryEvent[]): HistoryEvent[] {
-  const activityTypes = new Map<string, string>();
-  const names = new Map<string, string>();
-  return events.map((event) => {
+  return new HistoryFlattener().add(events);
+}
+
+/** As {@link flattenHistory}, for a run whose events come piece by piece. */
+export class HistoryFlattener {
+  readonly #activityTypes = new Map<string, string>();
+  readonly #names = new Map<string, string>();
+
+  add(events: readonly IHistoryEvent[]): HistoryEvent[] {
+    return events.map((event) => this.#flatten(event));
+  }
+
+  #flatten(event: IHistoryEvent): HistoryEvent {
     const id = event.eventId?.toString() ?? '0';
     const answered = answeredEventId(event);
     const scheduledType = event.activityTaskScheduledEventAttributes?.activityType?.name;
-    if (scheduledType) activityTypes.set(id, scheduledType);
-    const activityType = scheduledType ?? activityTypes.get(answered ?? '');
-    const name = nameOfEvent(event) ?? names.get(answered ?? '');
-    if (name) names.set(id, name);
+    if (scheduledType) this.#activityTypes.set(id, scheduledType);
+    const activityType = scheduledType ?? this.#activityTypes.get(answered ?? '');
+    const name = nameOfEvent(event) ?? this.#names.get(answered ?? '');
+    if (name) this.#names.set(id, name);
     const attempt =
       event.activityTaskStartedEventAttributes?.attempt ??
       event.workflowExecutionStartedEventAttributes?.attempt ??
@@ -126,5 +136,15 @@ export function flattenHistory(events: readonly IHistoryEvent[]): HistoryEvent[]
       ...(name ? { name } : {}),
       ...(firesAt ? { firesAt: firesAt.toISOString() } : {}),
     };
-  });
+  }
+}
+
+/** The run that continues the chain after this close event, if there is one. */
+export function nextRunOf(event: IHistoryEvent): string | undefined {
+  const attributes =
+    event.workflowExecutionContinuedAsNewEventAttributes ??
+    event.workflowExecutionCompletedEventAttributes ??
+    event.workflowExecutionFailedEventAttributes ??
+    event.workflowExecutionTimedOutEventAttributes;
+  return attributes?.newExecutionRunId || undefined;
 }

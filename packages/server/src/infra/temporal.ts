@@ -29,6 +29,12 @@ export interface TemporalPort {
    * activities under way too, at the price of one more call, whose failure only leaves them out.
    */
   history(workflowId: string, options: { withPending: boolean }): Promise<RunHistory | undefined>;
+  /**
+   * The events of a run (the newest when `runId` is absent) and of those that continue it, from the first or after
+   * `afterEventId`, as they happen; ends with the chain, and at once when Temporal does not know the run. Never throws
+   * because `signal` aborts: it ends. Rejects with {@link TemporalError} when Temporal does not answer.
+   */
+  followHistory(workflowId: string, options: FollowOptions): AsyncGenerator<RunEvents, void>;
   /** The newest run's whole history as Temporal's own JSON; `undefined` when Temporal does not know it. */
   exportHistory(workflowId: string, maxBytes: number): Promise<ExportedHistory | 'too-large' | undefined>;
   /** Sends a signal to the newest run. */
@@ -116,6 +122,19 @@ export interface RunHistory {
   events: HistoryEvent[];
   /** Absent when they were not asked for, or could not be had. */
   pendingActivities?: PendingActivity[] | undefined;
+}
+
+export interface FollowOptions {
+  signal: AbortSignal;
+  runId?: string | undefined;
+  /** Events of `runId` up to this one are not wanted. */
+  afterEventId?: number | undefined;
+}
+
+/** Events of one run, in order, at least one. */
+export interface RunEvents {
+  runId: string;
+  events: HistoryEvent[];
 }
 
 export interface ExportedHistory {
