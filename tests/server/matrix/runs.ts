@@ -1,8 +1,9 @@
-import { type Action } from '@pegasus-workflows/contracts';
+import { ARTIFACT_PATHS, type Action } from '@pegasus-workflows/contracts';
 import { runtimeTokens } from '@pegasus-workflows/kit';
 import { expect } from 'vitest';
 import { artifact } from '../artifacts.js';
 import { type TestServer } from '../support.js';
+import { type ZipEntry } from '../zip.js';
 
 export interface OpenRun {
   /** What the supervisor hands to the run. */
@@ -19,8 +20,15 @@ export async function openRun(
   mode: 'live' | 'dry_run' = 'live',
 ): Promise<OpenRun> {
   const name = `run-${crypto.randomUUID().slice(0, 8)}`;
-  const made = artifact(name, '1.0.0', undefined, { requiredActions: [...actions] });
-  const { id: workflowId, manifest } = (await server.publish(tenant.key, made)).body.data;
+  const declared = `required_actions = ${JSON.stringify(actions)}\n`;
+  const declare = (entries: ZipEntry[]) =>
+    entries.map((entry) =>
+      entry.name === ARTIFACT_PATHS.manifest ? { ...entry, data: `${String(entry.data)}${declared}` } : entry,
+    );
+  const made = artifact(name, '1.0.0', declare, { requiredActions: [...actions] });
+  const published = await server.publish(tenant.key, made);
+  expect(published).toMatchObject({ status: 201 });
+  const { id: workflowId, manifest } = published.body.data;
   const base = `/api/v1/workflows/${workflowId}`;
   const started = await server.call('POST', `${base}/run`, { key: tenant.key, body: { mode } });
   expect(started).toMatchObject({ status: 201 });
