@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { actionsOf, ROLES, temporalWorkflowId, type Action, type Role } from '@pegasus-workflows/contracts';
-import { eq } from 'drizzle-orm';
+import { actionsOf, ROLES, RUNTIME_ACTIONS, type Action, type Role } from '@pegasus-workflows/contracts';
+import { eq, getTableName } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   createKey,
@@ -9,20 +9,25 @@ import {
   schema,
   type RouteEntry,
 } from '../../packages/server/src/index.js';
-import { artifact } from './artifacts.js';
+import { belongingsOfA, type Ids } from './matrix/belongings.js';
+import { columnsOf, tenantTables } from './matrix/rows.js';
+import { openRun } from './matrix/runs.js';
 import { forEachDialect, testServer, type TestServer } from './support.js';
 
-/** Calls that name no object in their path: what tenant B gets where tenant A has something. */
+/**
+ * Calls that name no object in their path, or make one of a name that the caller chooses: what tenant B gets where
+ * tenant A has something.
+ */
 const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/workflows/upload-url': 201,
   'POST /api/v1/workflows': 404,
   'GET /api/v1/workflows': 200,
   'GET /api/v1/workflows/requirements-summary': 200,
   'GET /api/v1/workflow-secrets-configs/secrets': 200,
-  'POST /api/v1/workflow-secrets-configs/secrets': 400,
+  'POST /api/v1/workflow-secrets-configs/secrets': 201,
   'GET /api/v1/workflow-secrets-configs/configs': 200,
-  'POST /api/v1/workflow-secrets-configs/configs': 400,
-  'PUT /api/v1/workflow-secrets-configs/configs/:key': 400,
+  'POST /api/v1/workflow-secrets-configs/configs': 201,
+  'PUT /api/v1/workflow-secrets-configs/configs/:key': 201,
   'GET /api/v1/master-keys': 403,
   'GET /api/v1/integration-projections/runtime/:integration/:entityType': 200,
   'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': 400,
@@ -43,6 +48,43 @@ const WITHOUT_ID: Record<string, number> = {
   'PUT /api/v1/sms/opt-outs/:number': 201,
   'DELETE /api/v1/sms/opt-outs/:number': 204,
   'GET /api/v1/executions/stream': 200,
+  'GET /api/v1/event-types': 200,
+  'POST /api/v1/event-types': 201,
+  'GET /api/v1/events': 200,
+  'GET /api/v1/events/dead-letters': 200,
+  'POST /api/v1/events/dead-letters/replay': 200,
+  'GET /api/v1/integrations/ingress': 200,
+  // The event type that it names is tenant A's.
+  'POST /api/v1/integrations/:id/ingress': 400,
+  'GET /api/v1/webhooks': 200,
+  'POST /api/v1/webhooks': 201,
+};
+/** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
+const BODIES: Record<string, (ids: Ids) => object> = {
+  'POST /api/v1/workflows/upload-url': () => ({ name: fresh(), version: '1.0.0', sizeBytes: 1 }),
+  'POST /api/v1/workflows/:id/fork': () => ({}),
+  'POST /api/v1/workflow-secrets-configs/secrets': () => ({ key: fresh(), value: 'v' }),
+  'POST /api/v1/workflow-secrets-configs/configs': () => ({ key: fresh(), value: 'v' }),
+  'PUT /api/v1/workflow-secrets-configs/configs/:key': () => ({ value: 'v' }),
+  'POST /api/v1/members': () => ({
+    kind: 'SERVICE_ACCOUNT',
+    name: fresh(),
+    roles: ['integration_publisher'],
+  }),
+  'POST /api/v1/keys': (ids) => ({ memberId: ids['members/:id'], roles: ['integration_publisher'] }),
+  'POST /api/v1/tenants': () => ({ slug: 'another' }),
+  'POST /api/v1/event-types': () => ({ name: fresh() }),
+  'POST /api/v1/integrations/:id/ingress': () => ({ auth: 'BEARER', eventType: 'parcel.sent' }),
+  'POST /api/v1/webhooks': () => ({ url: 'https://example.com/told', statuses: ['FAILED'] }),
+  'POST /api/v1/workflows/:id/triggers': () => ({ kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' }),
+  'POST /api/v1/workflows/:id/triggers/:tid/backfill': () => ({
+    from: '2026-01-01T00:00:00Z',
+    to: '2026-01-01T00:00:00Z',
+  }),
+  'POST /api/v1/workflows/:id/executions/:eid/signal': () => ({ name: 'anything' }),
+  'POST /api/v1/workflows/:id/executions/:eid/query': () => ({ name: 'anything' }),
+  'POST /api/v1/workflows/:id/executions/:eid/update': () => ({ name: 'anything' }),
+  'POST /api/v1/workflows/:id/executions/:eid/reset': () => ({ to: 'last-workflow-task' }),
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;
@@ -52,16 +94,30 @@ const PUBLIC: Record<string, number> = {
   'GET /ready': 200,
   'GET /metrics': 200,
   'PUT /uploads/:workflowId': 403,
+  'POST /ingress/:ingressId': 401,
   'GET /downloads/:sha256/:filename': 403,
+};
+/** What tenant A's own key gets of tenant A's things, where reading them is not 200. */
+const OWN: Record<string, number> = {
+  'GET /api/v1/master-keys': 403,
+  // The run is over and its history gone.
+  'GET /api/v1/workflows/:id/executions/:eid/handlers': 409,
+  'GET /api/v1/workflows/:id/executions/:eid/history/export': 409,
+  'GET /api/v1/workflows/:id/executions/:eid/updates/:updateId': 409,
 };
 const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
 };
 
+const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);
+const fresh = () => `n${randomUUID().slice(0, 8)}`;
+const unknownParameter = ({ method, path }: RouteEntry, parameter: string) =>
+  `${method} ${path}: nothing of tenant A is known for ${parameter}; make one in tests/server/matrix/belongings.ts and return it as '${parameter}'.`;
+
 forEachDialect('tenant matrix', (open) => {
   let server: TestServer;
-  let ids: Record<string, string>;
+  let ids: Ids;
   let finalizeBody: object;
   const labelOf = ({ method, path }: RouteEntry) => `${method} ${path}`;
   const routes = () => routeTable(server.app);
@@ -69,85 +125,66 @@ forEachDialect('tenant matrix', (open) => {
 
   beforeAll(async () => {
     server = await testServer(await open());
-    const { a, b } = server.tenants;
-    const { id: keyId } = await server.keyOf(['workflow_developer']);
-    const { id: workflowId, artifactSha256 } = (await server.publish(a.key, artifact())).body.data;
-    const pending = artifact('demo', '1.1.0');
-    const reserved = (await server.reserve(a.key, pending)).body.data;
-    await server.put(reserved.uploadUrl, pending.zip);
-    finalizeBody = { workflowId: reserved.workflowId, manifest: pending.manifest };
-    const eid = randomUUID();
-    await server.services.db.tenant(a.id, (tx) =>
-      tx.insert(schema.executions).values({
-        id: eid,
-        tenantId: a.id,
-        workflowId,
-        status: 'COMPLETED',
-        temporalWorkflowId: temporalWorkflowId(a.id, 'demo', eid),
-        triggerSource: 'USER',
-        finishedAt: new Date(),
-      }),
-    );
-    const [trigger] = await server.services.db.tenant(a.id, (tx) =>
-      tx
-        .insert(schema.triggers)
-        .values({ tenantId: a.id, workflowId, kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' })
-        .returning(),
-    );
-    ids = {
-      tid: trigger!.id,
-      id: workflowId,
-      eid,
-      tenantId: b.id,
-      sha256: artifactSha256,
-      workflowId,
-      filename: 'demo-1.0.0.zip',
-      number: '+4915112345678',
-      'members/:id': a.principalId,
-      'keys/:id': keyId,
-      'tenants/:id': a.id,
-    };
+    ({ ids, finalizeBody } = await belongingsOfA(server));
   });
   afterAll(() => server?.close());
+
+  /** The path with the ids of tenant A filled in; of what a tenant names itself, with a new name. */
+  const pathOf = (entry: RouteEntry): string => {
+    const parts = entry.path.split('/');
+    const value = (part: string, before: string): string => {
+      if (!part.startsWith(':')) return part;
+      if (labelOf(entry) in WITHOUT_ID) return fresh();
+      const found = ids[`${before}/${part}`] ?? ids[part.slice(1)];
+      if (found === undefined) throw new Error(unknownParameter(entry, `${before}/${part}`));
+      return found;
+    };
+    return parts.map((part, i) => value(part, parts[i - 1] ?? '')).join('/');
+  };
 
   /** The status of every route, with the ids of tenant A filled in. */
   async function statuses(entries: readonly RouteEntry[], key: string | undefined, headers = {}) {
     const found: Record<string, number> = {};
     for (const entry of entries) {
-      const path = entry.path.replace(
-        /(\w+)\/:(\w+)/g,
-        (_all, kind: string, name: string) => `${kind}/${ids[`${kind}/:${name}`] ?? ids[name] ?? 'unknown'}`,
-      );
       const body = bodyOf(entry);
-      const reply = await server.call(entry.method, path, { key, headers, ...(body ? { body } : {}) });
+      const reply = await server.call(entry.method, pathOf(entry), {
+        key,
+        headers,
+        ...(body ? { body } : {}),
+      });
       found[labelOf(entry)] = reply.status;
       if (reply.status >= 400 && labelOf(entry) !== 'GET /ready') {
         expect(reply.body, labelOf(entry)).toMatchObject({
           error: expect.any(String),
           code: expect.any(String),
         });
-        expect(JSON.stringify(reply.body)).not.toContain(server.tenants.a.id);
+        expect(JSON.stringify(reply.body), labelOf(entry)).not.toContain(server.tenants.a.id);
       }
     }
     return found;
   }
   const bodyOf = (entry: RouteEntry): object | undefined => {
+    if (!entry.hasBody) return undefined;
     if (labelOf(entry) === 'POST /api/v1/workflows') return finalizeBody;
-    if (labelOf(entry).endsWith('/upload-url'))
-      return { name: `b${randomUUID().slice(0, 8)}`, version: '1.0.0', sizeBytes: 1 };
-    if (labelOf(entry) === 'POST /api/v1/members')
-      return { kind: 'SERVICE_ACCOUNT', name: randomUUID(), roles: ['integration_publisher'] };
-    if (labelOf(entry) === 'POST /api/v1/keys')
-      return { memberId: ids['members/:id'], roles: ['integration_publisher'] };
-    if (labelOf(entry) === 'POST /api/v1/tenants') return { slug: 'another' };
-    if (labelOf(entry).endsWith(':id/triggers')) return { kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' };
-    if (entry.path.endsWith('/backfill')) return { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
-    if (/\/(signal|query|update)$/.test(entry.path)) return { name: 'anything' };
-    if (entry.path.endsWith('/reset')) return { to: 'last-workflow-task' };
-    return entry.hasBody ? {} : undefined;
+    return BODIES[labelOf(entry)]?.(ids) ?? {};
   };
   const all = (entries: readonly RouteEntry[], status: number) =>
     Object.fromEntries(entries.map((entry) => [labelOf(entry), status]));
+
+  it('knows every call', () => {
+    const labels = new Set(routes().map(labelOf));
+    for (const entry of keyed()) {
+      if (entry.path.includes(':') || PLATFORM_ONLY.test(entry.path) || labelOf(entry) in WITHOUT_ID)
+        continue;
+      expect.fail(
+        `Add to WITHOUT_ID what tenant B gets: "'${labelOf(entry)}': 200,", or whatever its status is; and to BODIES a valid body, if it needs one.`,
+      );
+    }
+    const gone = [...Object.keys({ ...WITHOUT_ID, ...BODIES, ...PUBLIC, ...RUNNER })].filter(
+      (label) => !labels.has(label),
+    );
+    expect(gone, 'lines about calls that are not there').toEqual([]);
+  });
 
   it('answers 401 to no key, to nonsense, to an unknown key and to the runner token', async () => {
     const before = await server.snapshot();
@@ -218,8 +255,7 @@ forEachDialect('tenant matrix', (open) => {
     Object.fromEntries(
       keyed().map((entry) => {
         if (!needs(entry, held) || PLATFORM_ONLY.test(entry.path)) return [labelOf(entry), 403];
-        const status = WITHOUT_ID[labelOf(entry)] ?? (entry.path.includes(':') ? 404 : undefined);
-        return [labelOf(entry), status];
+        return [labelOf(entry), WITHOUT_ID[labelOf(entry)] ?? 404];
       }),
     );
 
@@ -233,20 +269,20 @@ forEachDialect('tenant matrix', (open) => {
     expect(await server.snapshot()).toEqual(before);
   });
 
-  /** All that tenant A has, but for when its keys were last used. */
-  const ofTenantA = () =>
-    server.services.db.tenant(server.tenants.a.id, async (tx) => ({
-      tenants: await tx.select().from(schema.tenants),
-      members: await tx.select().from(schema.principals).orderBy(schema.principals.id),
-      keys: (await tx.select().from(schema.apiKeys).orderBy(schema.apiKeys.id)).map((row) => ({
-        ...row,
-        lastUsedAt: null,
-      })),
-    }));
+  /** All that tenant A has, by table, but for when its keys were last used, and what it sees in the log. */
+  const rowsOfTenantA = () =>
+    server.services.db.tenant(server.tenants.a.id, async (tx) => {
+      const found: Record<string, unknown[]> = {};
+      for (const table of tenantTables()) {
+        const rows = await tx.select().from(table).orderBy(columnsOf(table)[0]!);
+        found[getTableName(table)] = rows.map((row) => ({ ...row, lastUsedAt: null }));
+      }
+      return { ...found, audit_log: [] };
+    });
 
   it("answers each role, about another tenant's ids, with what it may not and what is not there, and changes nothing", async () => {
     const before = await server.snapshot();
-    const access = await ofTenantA();
+    const rows = await rowsOfTenantA();
     for (const role of ROLES) {
       const { key } = await keyOfMember(server.tenants.b.id, [role]);
       expect(await statuses(keyed(), key), role).toEqual(expected(actionsOf([role])));
@@ -259,9 +295,72 @@ forEachDialect('tenant matrix', (open) => {
     // upload-url reserved names in tenant B, and that is all.
     const others = after.uploads.filter(({ tenantId }) => tenantId !== server.tenants.b.id);
     expect({ ...after, uploads: others }).toEqual(before);
-    expect(await ofTenantA()).toEqual(access);
+    expect(await rowsOfTenantA()).toEqual(rows);
     const listed = await server.call('GET', '/api/v1/workflows', { key: server.tenants.b.key });
     expect(listed.body).toEqual({ data: [], meta: { count: 0 } });
+  });
+
+  it('answers each role, about its own tenant’s things, whatever it may read', async () => {
+    const reads = keyed().filter(({ method }) => method === 'GET');
+    for (const role of ROLES) {
+      const held = actionsOf([role]);
+      const { key } = await keyOfMember(server.tenants.a.id, [role]);
+      const wanted = reads.map((entry) => {
+        const may = needs(entry, held) && !PLATFORM_ONLY.test(entry.path);
+        return [labelOf(entry), may ? (OWN[labelOf(entry)] ?? 200) : 403];
+      });
+      expect(await statuses(reads, key), role).toEqual(Object.fromEntries(wanted));
+    }
+  });
+
+  it('shows the platform tenant other tenants, and nothing that belongs to them', async () => {
+    const reads = keyed().filter(({ method }) => method === 'GET');
+    const wanted = reads.map((entry) => {
+      if (PLATFORM_ONLY.test(entry.path) || labelOf(entry) === 'GET /api/v1/master-keys')
+        return [labelOf(entry), 200];
+      return [labelOf(entry), WITHOUT_ID[labelOf(entry)] ?? 404];
+    });
+    expect(await statuses(reads, server.tenants.platform.key)).toEqual(Object.fromEntries(wanted));
+  });
+
+  it('lets a run call what its manifest declares, of its own tenant, and nothing else', async () => {
+    const { a, b } = server.tenants;
+    const declaring = await openRun(server, b, RUNTIME_ACTIONS);
+    const silent = await openRun(server, b, []);
+    const before = await rowsOfTenantA();
+    expect(await statuses(keyed(), declaring.token)).toEqual(expected(new Set(RUNTIME_ACTIONS)));
+    expect(await statuses(keyed(), silent.token)).toEqual(expected(new Set()));
+    for (const action of RUNTIME_ACTIONS) {
+      const one = await openRun(server, b, [action]);
+      expect(await statuses(keyed(), one.token), action).toEqual(expected(new Set([action])));
+      await one.end();
+    }
+    expect(await rowsOfTenantA()).toEqual(before);
+    await silent.end();
+    await declaring.end();
+    expect(await statuses(keyed(), declaring.token)).toEqual(all(keyed(), 401));
+
+    const own = await openRun(server, a, RUNTIME_ACTIONS);
+    const reads = keyed().filter(({ method, action }) => method === 'GET' && action !== 'any-key');
+    const wanted = reads.map((entry) => {
+      const may = RUNTIME.has(entry.action);
+      return [labelOf(entry), may ? (OWN[labelOf(entry)] ?? 200) : 403];
+    });
+    expect(await statuses(reads, own.token)).toEqual(Object.fromEntries(wanted));
+    await own.end();
+  });
+
+  it('has every change that a run may make made, in a dry run, by nobody', async () => {
+    const { a } = server.tenants;
+    const changes = keyed().filter(({ method, action }) => method !== 'GET' && RUNTIME.has(action));
+    const dry = await openRun(server, a, RUNTIME_ACTIONS, 'dry_run');
+    const before = await rowsOfTenantA();
+    const found = await statuses(changes, dry.token);
+    // 403 is what a call without a `dryRun` of its own answers.
+    expect(Object.entries(found).filter(([, status]) => status === 403)).toEqual([]);
+    const recorded = 'dry_run_mutations';
+    expect({ ...(await rowsOfTenantA()), [recorded]: [] }).toEqual({ ...before, [recorded]: [] });
+    await dry.end();
   });
 
   it('keeps the runner’s API to the runner, and one tenant’s artifact from another’s worker', async () => {

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { temporalWorkflowId } from '@pegasus-workflows/contracts';
+import { expect } from 'vitest';
+import { schema } from '../../../packages/server/src/index.js';
+import { artifact } from '../artifacts.js';
+import { type TestServer } from '../support.js';
+
+/**
+ * Something of tenant A behind every parameter of every path, by parameter, or by `<what comes before it>/:<parameter>`.
+ * That they are really there is proven by tenant A's own key, which reads all of them.
+ */
+export type Ids = Readonly<Record<string, string>>;
+
+export interface Belongings {
+  ids: Ids;
+  /** Ends a reservation that waits for its `POST /workflows`. */
+  finalizeBody: object;
+}
+
+/** Makes them. */
+export async function belongingsOfA(server: TestServer): Promise<Belongings> {
+  const { a, b } = server.tenants;
+  const { id: keyId } = await server.keyOf(['workflow_developer']);
+  const { id: workflowId, artifactSha256 } = (await server.publish(a.key, artifact())).body.data;
+  const pending = artifact('demo', '1.1.0');
+  const reserved = (await server.reserve(a.key, pending)).body.data;
+  await server.put(reserved.uploadUrl, pending.zip);
+  return {
+    finalizeBody: { workflowId: reserved.workflowId, manifest: pending.manifest },
+    ids: {
+      id: workflowId,
+      workflowId,
+      sha256: artifactSha256,
+      number: '+4915112345678',
+      filename: 'demo-1.0.0.zip',
+      'members/:id': a.principalId,
+      'keys/:id': keyId,
+      'tenants/:id': a.id,
+      'artifacts/:tenantId': b.id,
+      ...(await run(server, workflowId)),
+      ...(await stored(server)),
+      ...(await listening(server, workflowId)),
+    },
+  };
+}
+
+async function run({ services, tenants: { a } }: TestServer, workflowId: string): Promise<Ids> {
+  const eid = randomUUID();
+  await services.db.tenant(a.id, (tx) =>
+    tx.insert(schema.executions).values({
+      id: eid,
+      tenantId: a.id,
+      workflowId,
+      status: 'COMPLETED',
+      temporalWorkflowId: temporalWorkflowId(a.id, 'demo', eid),
+      triggerSource: 'USER',
+      finishedAt: new Date(),
+    }),
+  );
+  return { eid, updateId: 'an-update' };
+}
+
+/** Posts as tenant A's administrator. */
+async function post({ call, tenants: { a } }: TestServer, path: string, body: object) {
+  const reply = await call('POST', path, { key: a.key, body });
+  expect(reply, path).toMatchObject({ status: 201 });
+  return reply;
+}
+
+async function stored(server: TestServer): Promise<Ids> {
+  const base = '/api/v1/workflow-secrets-configs';
+  await post(server, `${base}/secrets`, { key: 'a_secret', value: 'hidden' });
+  await post(server, `${base}/configs`, { key: 'a_config', value: 'shown' });
+  return { 'secrets/:key': 'a_secret', 'configs/:key': 'a_config' };
+}
+
+async function listening(server: TestServer, workflowId: string): Promise<Ids> {
+  const { services, tenants } = server;
+  const tenantId = tenants.a.id;
+  await post(server, '/api/v1/event-types', { name: 'parcel.sent' });
+  const emitted = await post(server, '/api/v1/event-types/parcel.sent/emit', {});
+  const eventId = emitted.headers.get('location')!.split('/').at(-1)!;
+  const ingress = await post(server, '/api/v1/integrations/parcels/ingress', {
+    auth: 'BEARER',
+    eventType: 'parcel.sent',
+  });
+  const webhook = await post(server, '/api/v1/webhooks', {
+    url: 'https://example.com/told',
+    statuses: ['FAILED'],
+  });
+  const webhookId: string = webhook.body.data.id;
+  const [trigger, delivery] = await services.db.system(async (tx) => {
+    await tx.update(schema.outbox).set({ deadAt: new Date(), lastError: 'it was given up' });
+    const triggers = await tx
+      .insert(schema.triggers)
+      .values({ tenantId, workflowId, kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' })
+      .returning();
+    const deliveries = await tx
+      .insert(schema.webhookDeliveries)
+      .values({ tenantId, webhookId, executionId: randomUUID() })
+      .returning();
+    return [triggers[0]!, deliveries[0]!];
+  });
+  return {
+    name: 'parcel.sent',
+    'events/:id': eventId,
+    'dead-letters/:id': eventId,
+    'integrations/:id': 'parcels',
+    ingressId: ingress.body.data.id,
+    'webhooks/:id': webhookId,
+    deliveryId: delivery.id,
+    tid: trigger.id,
+  };
+}
