@@ -2,6 +2,7 @@ export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
+export type { DeadLettersApi, EmitOptions, EmittedEvent, EventsApi, EventTypesApi } from './events.js';
 export type { TriggersApi } from './triggers.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
@@ -39,6 +40,14 @@ export type {
   Backfill,
   BackfillRequest,
   CreateTriggerRequest,
+  DeadLetter,
+  DeadLettersQuery,
+  DomainEvent,
+  Emitted,
+  EventDetail,
+  EventsQuery,
+  EventType,
+  EventTypeChange,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -49,9 +58,12 @@ export type {
   IngressWithSecret,
   Manifest,
   Member,
+  NewEventType,
   PauseAnswer,
   PendingActivity,
   RecordedMutation,
+  Replayed,
+  ReplayRequest,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,

@@ -1,6 +1,7 @@
 import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
+import { EventsApi, EventTypesApi } from './events.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
@@ -30,6 +31,8 @@ export class PegasusClient {
   readonly tenants: TenantsApi;
   readonly audit: AuditApi;
   readonly triggers: TriggersApi;
+  readonly events: EventsApi;
+  readonly eventTypes: EventTypesApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -45,6 +48,8 @@ export class PegasusClient {
     this.tenants = new TenantsApi(this.#transport);
     this.audit = new AuditApi(this.#transport);
     this.triggers = new TriggersApi(this.#transport);
+    this.events = new EventsApi(this.#transport);
+    this.eventTypes = new EventTypesApi(this.#transport);
   }
 
   /**

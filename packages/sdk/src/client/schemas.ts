@@ -1,8 +1,13 @@
 import {
   acknowledgementSchema,
   backfillSchema,
+  deadLetterSchema,
   diagramCheckSchema,
+  domainEventSchema,
   downloadUrlSchema,
+  emittedSchema,
+  eventDetailSchema,
+  eventTypeSchema,
   executionSchema,
   handlersSchema,
   historyExportSchema,
@@ -13,6 +18,7 @@ import {
   pauseAnswerSchema,
   queryAnswerSchema,
   recordedMutationSchema,
+  replayedSchema,
   requirementSchema,
   requirementsSummarySchema,
   signatureSchemeSchema,
@@ -55,6 +61,12 @@ export const readQueryAnswer = queryAnswerSchema;
 export const readMutation = recordedMutationSchema;
 export const readTrigger = triggerSchema;
 export const readBackfill = backfillSchema;
+export const readEventType = eventTypeSchema;
+export const readEmitted = emittedSchema;
+export const readEvent = domainEventSchema;
+export const readEventDetail = eventDetailSchema;
+export const readDeadLetter = deadLetterSchema;
+export const readReplayed = replayedSchema;
 export const readUpdateAnswer = updateAnswerSchema;
 export const readResetAnswer = resetAnswerSchema;
 export const readPauseAnswer = pauseAnswerSchema;
