@@ -3,6 +3,7 @@ import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
+import { addEventCommands } from './events.js';
 import { addExecutionCommands } from './executions.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
@@ -10,6 +11,7 @@ import { addProjectCommands } from './project.js';
 import { Program } from './program.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
+import { addTriggerCommands } from './triggers.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -41,6 +43,8 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addTriggerCommands(program);
+  addEventCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;
