@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { errorDocument } from './error.js';
 import { EVENT_OUTPUTS } from './events.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
+import { INGRESS_OUTPUTS, WEBHOOK_OUTPUTS } from './webhooks.js';
 import { TRIGGER_OUTPUTS } from './triggers.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
 
@@ -75,4 +76,6 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows fork': workflowSchema,
   ...EVENT_OUTPUTS,
   ...TRIGGER_OUTPUTS,
+  ...INGRESS_OUTPUTS,
+  ...WEBHOOK_OUTPUTS,
 };

@@ -40,3 +40,12 @@ export const yes = (): Option => new Option('--yes', 'do not ask');
 /** `--enable` and `--disable`, the same in every command that switches something on and off. */
 export const enable = (): Option => new Option('--enable', 'switch it on').conflicts('disable');
 export const disable = (): Option => new Option('--disable', 'switch it off').conflicts('enable');
+
+/** `--out` and `--show-secret`, the same in every command that makes a secret. */
+export const outFile = (): Option =>
+  new Option('--out <file>', 'keep the secret in this new file, which only you can read');
+export const showSecret = (): Option => new Option('--show-secret', 'print the secret');
+
+/** `--overlap`, the same in every command that makes a secret in place of another. */
+export const overlap = (): Option =>
+  new Option('--overlap <time>', 'how long the one before it still works: 0, 90s, 2h, 3d (default: 1d)');
