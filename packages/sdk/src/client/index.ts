@@ -2,6 +2,7 @@ export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
+export type { DeadLettersApi, EmitOptions, EmittedEvent, EventsApi, EventTypesApi } from './events.js';
 export type { TriggersApi } from './triggers.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
@@ -49,6 +50,14 @@ export type {
   Config,
   BackfillRequest,
   CreateTriggerRequest,
+  DeadLetter,
+  DeadLettersQuery,
+  DomainEvent,
+  Emitted,
+  EventDetail,
+  EventsQuery,
+  EventType,
+  EventTypeChange,
   Execution,
   ExecutionStatus,
   Handlers,
@@ -60,11 +69,14 @@ export type {
   Manifest,
   MasterKeys,
   Member,
+  NewEventType,
   PauseAnswer,
   PendingActivity,
   Projection,
   ProjectionsPage,
   RecordedMutation,
+  Replayed,
+  ReplayRequest,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,

@@ -2,6 +2,7 @@ import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ConfigsApi } from './configs.js';
+import { EventsApi, EventTypesApi } from './events.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
@@ -38,6 +39,8 @@ export class PegasusClient {
   readonly secrets: SecretsApi;
   readonly configs: ConfigsApi;
   readonly projections: ProjectionsApi;
+  readonly events: EventsApi;
+  readonly eventTypes: EventTypesApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -57,6 +60,8 @@ export class PegasusClient {
     this.secrets = new SecretsApi(this.#transport);
     this.configs = new ConfigsApi(this.#transport);
     this.projections = new ProjectionsApi(this.#transport);
+    this.events = new EventsApi(this.#transport);
+    this.eventTypes = new EventTypesApi(this.#transport);
   }
 
   /**

@@ -2,8 +2,13 @@ import {
   acknowledgementSchema,
   backfillSchema,
   configSchema,
+  deadLetterSchema,
   diagramCheckSchema,
+  domainEventSchema,
   downloadUrlSchema,
+  emittedSchema,
+  eventDetailSchema,
+  eventTypeSchema,
   executionSchema,
   handlersSchema,
   historyExportSchema,
@@ -17,6 +22,7 @@ import {
   projectionsPageSchema,
   queryAnswerSchema,
   recordedMutationSchema,
+  replayedSchema,
   requirementSchema,
   requirementsSummarySchema,
   runtimeValueSchema,
@@ -65,6 +71,12 @@ export const readQueryAnswer = queryAnswerSchema;
 export const readMutation = recordedMutationSchema;
 export const readTrigger = triggerSchema;
 export const readBackfill = backfillSchema;
+export const readEventType = eventTypeSchema;
+export const readEmitted = emittedSchema;
+export const readEvent = domainEventSchema;
+export const readEventDetail = eventDetailSchema;
+export const readDeadLetter = deadLetterSchema;
+export const readReplayed = replayedSchema;
 export const readUpdateAnswer = updateAnswerSchema;
 export const readResetAnswer = resetAnswerSchema;
 export const readPauseAnswer = pauseAnswerSchema;

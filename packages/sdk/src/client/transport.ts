@@ -43,6 +43,18 @@ export class Transport {
     return this.#call(call, options, async (response) => decode(await response.text(), schema, call));
   }
 
+  /** As {@link json}, and where what was made is to be found: the `Location` of the answer, if it has one. */
+  async created<T extends z.ZodType>(
+    call: ApiCall,
+    schema: T,
+    options: CallOptions = {},
+  ): Promise<{ body: z.output<T>; location: string | undefined }> {
+    return this.#call(call, options, async (response) => ({
+      body: decode(await response.text(), schema, call),
+      location: response.headers.get('location') ?? undefined,
+    }));
+  }
+
   /** Calls `path` below the base URL; a success has no body that matters. */
   async empty(call: ApiCall, options: CallOptions = {}): Promise<void> {
     return this.#call(call, options, async (response) => void (await response.arrayBuffer()));
