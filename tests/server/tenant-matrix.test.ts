@@ -24,6 +24,8 @@ const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/workflow-secrets-configs/configs': 400,
   'PUT /api/v1/workflow-secrets-configs/configs/:key': 400,
   'GET /api/v1/master-keys': 403,
+  'GET /api/v1/integration-projections/runtime/:integration/:entityType': 200,
+  'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': 400,
   'GET /api/v1/whoami': 200,
   'GET /api/v1/tenant': 200,
   'GET /api/v1/members': 200,

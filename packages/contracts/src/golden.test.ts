@@ -16,6 +16,8 @@ import {
   historySchema,
   ingressSchema,
   listOf,
+  projectionSchema,
+  projectionsPageSchema,
   recordedMutationSchema,
   queryAnswerSchema,
   requirementsSummarySchema,
@@ -48,6 +50,8 @@ const SHAPES: Record<string, z.ZodType> = {
   'event-detail': dataOf(eventDetailSchema),
   'event-list': listOf(domainEventSchema),
   'event-dead-letters': listOf(deadLetterSchema),
+  projection: dataOf(projectionSchema),
+  'projection-page': projectionsPageSchema,
   'mutation-list': listOf(recordedMutationSchema),
   error: errorBodySchema,
 };

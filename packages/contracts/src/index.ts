@@ -15,6 +15,7 @@ export * from './limits.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './parse.js';
+export * from './projections.js';
 export * from './runner.js';
 export * from './stored-values.js';
 export * from './runtime.js';

@@ -35,6 +35,14 @@ export const LIMITS = {
   keyOverlapSeconds: 7 * 24 * 3600,
   executionsPageDefault: 50,
   executionsPageMax: 200,
+  /** State of a projection, serialized as JSON in UTF-8. */
+  projectionStateBytes: 256 * 1024,
+  /** Body that carries it: every character may be written as `\uXXXX`. */
+  projectionBodyBytes: 2 * 1024 * 1024,
+  projectionsPageDefault: 50,
+  projectionsPageMax: 200,
+  /** States on one page of projections together; a page ends early rather than hold more, but for its first. */
+  projectionsPageBytes: 4 * 1024 * 1024,
   /** Longest wait of a long poll (`?waitSeconds=`) on an execution. */
   waitSeconds: 55,
   /** Largest history that is exported, as JSON; Temporal itself ends a run whose history grows beyond 50 MiB. */

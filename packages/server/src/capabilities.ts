@@ -4,6 +4,7 @@ import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
+import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
@@ -18,5 +19,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createIngress(services, events),
     createTriggers(services, engine),
     createWebhooks(services),
+    createProjections(services),
   ];
 }

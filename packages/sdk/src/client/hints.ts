@@ -2,6 +2,8 @@ import type { ErrorCode } from '@pegasus-workflows/contracts';
 
 /** What a caller does about each failure. A code without an entry is explained by the server's own sentence. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
+  REQUIREMENTS_MISSING:
+    'Set each of them (pegasus-workflows secrets set <key>, pegasus-workflows configs set <key>), then run again.',
   UNAUTHENTICATED: 'Check that the API key is complete, not revoked and not expired, and is of this server.',
   FORBIDDEN: 'Use a key whose role holds the action that the message names, or ask a tenant admin for it.',
   WORKFLOW_MUST_FORK: 'Fork the workflow into your tenant, then run the fork.',

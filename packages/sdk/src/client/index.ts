@@ -16,6 +16,14 @@ export type {
   WaitOptions,
 } from './executions.js';
 export type { IngressApi } from './ingress.js';
+export type { ConfigsApi } from './configs.js';
+export type {
+  ProjectionsApi,
+  ProjectionsPageQuery,
+  ProjectionCondition,
+  UpdateProjectionOptions,
+} from './projections.js';
+export type { SecretsApi, StoredValueOptions } from './secrets.js';
 export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
@@ -38,6 +46,7 @@ export type {
   CreatedApiKey,
   CreatedTenant,
   Backfill,
+  Config,
   BackfillRequest,
   CreateTriggerRequest,
   DeadLetter,
@@ -57,16 +66,20 @@ export type {
   Ingress,
   IngressWithSecret,
   Manifest,
+  MasterKeys,
   Member,
   NewEventType,
   PauseAnswer,
   PendingActivity,
+  Projection,
+  ProjectionsPage,
   RecordedMutation,
   Replayed,
   ReplayRequest,
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,
+  Secret,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,

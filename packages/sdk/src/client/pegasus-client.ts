@@ -6,6 +6,9 @@ import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { runtimeScope } from './runtime-scope.js';
+import { ConfigsApi } from './configs.js';
+import { ProjectionsApi } from './projections.js';
+import { SecretsApi } from './secrets.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
 import { TriggersApi } from './triggers.js';
@@ -34,6 +37,9 @@ export class PegasusClient {
   readonly triggers: TriggersApi;
   readonly events: EventsApi;
   readonly eventTypes: EventTypesApi;
+  readonly secrets: SecretsApi;
+  readonly configs: ConfigsApi;
+  readonly projections: ProjectionsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -51,6 +57,9 @@ export class PegasusClient {
     this.triggers = new TriggersApi(this.#transport);
     this.events = new EventsApi(this.#transport);
     this.eventTypes = new EventTypesApi(this.#transport);
+    this.secrets = new SecretsApi(this.#transport);
+    this.configs = new ConfigsApi(this.#transport);
+    this.projections = new ProjectionsApi(this.#transport);
   }
 
   /**

@@ -2,6 +2,7 @@ import {
   acknowledgementSchema,
   backfillSchema,
   deadLetterSchema,
+  configSchema,
   diagramCheckSchema,
   domainEventSchema,
   downloadUrlSchema,
@@ -15,12 +16,17 @@ import {
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
+  masterKeysSchema,
   pauseAnswerSchema,
+  projectionSchema,
+  projectionsPageSchema,
   queryAnswerSchema,
   recordedMutationSchema,
   replayedSchema,
   requirementSchema,
   requirementsSummarySchema,
+  runtimeValueSchema,
+  secretSchema,
   signatureSchemeSchema,
   triggerSchema,
   resetAnswerSchema,
@@ -85,3 +91,10 @@ export const readWebhook = webhookSchema;
 export const readWebhookWithSecret = webhookWithSecretSchema;
 export const readWebhookDelivery = webhookDeliverySchema;
 export const readWebhookTest = webhookTestSchema;
+
+export const readSecret = secretSchema;
+export const readConfig = configSchema;
+export const readRuntimeValue = runtimeValueSchema;
+export const readMasterKeys = masterKeysSchema;
+export const readProjection = projectionSchema;
+export const readProjectionsPage = projectionsPageSchema;

@@ -69,6 +69,8 @@ export class Transport {
       };
       if (!call.anonymous) headers['Authorization'] = `Bearer ${await this.#options.token()}`;
       if (call.idempotencyKey) headers['Idempotency-Key'] = call.idempotencyKey;
+      if (call.ifMatch !== undefined) headers['If-Match'] = call.ifMatch;
+      if (call.ifNoneMatch !== undefined) headers['If-None-Match'] = call.ifNoneMatch;
       const init: RequestInit = { method: call.method, headers, redirect: 'manual' };
       if (call.body !== undefined) {
         headers['Content-Type'] = 'application/json';
@@ -156,6 +158,9 @@ export interface ApiCall {
   /** Whether an attempt that may or may not have taken effect may be made again. */
   repeatable: boolean;
   idempotencyKey?: string | undefined;
+  /** Conditions on what is there: `*`, or a tag in its quotes. */
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
   anonymous?: boolean;
   retry?: RetryPolicy;
 }
