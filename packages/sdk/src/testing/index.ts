@@ -15,4 +15,5 @@ export {
   type LocalPlatformOptions,
 } from './local-platform/local-platform.js';
 export type { LocalEvent, LocalEventType } from './local-platform/events.js';
+export type { LocalProjection } from './local-platform/projections.js';
 export type { LocalValue, LocalValues } from './local-platform/stored-values.js';

@@ -1,8 +1,8 @@
-import { dataOf, runtimeValueSchema } from '@pegasus-workflows/contracts';
+import { LIMITS } from '@pegasus-workflows/contracts';
 import { describe, expect, it } from 'vitest';
 import { PegasusClient } from '../../client/pegasus-client.js';
 import { runActivity } from '../run-activity.js';
-import { createLocalPlatform, type LocalPlatform } from './local-platform.js';
+import { createLocalPlatform } from './local-platform.js';
 
 /** Numbers are the invariants of LocalPlatform and of withScope. */
 
@@ -13,19 +13,6 @@ async function placeOrder(orderId: string): Promise<string> {
   const client = PegasusClient.fromRuntime();
   await client.events.emit('order.placed', { orderId }, { idempotencyKey: orderId });
   return client.isDryRun ? 'dry' : 'live';
-}
-
-async function valueAt(platform: LocalPlatform, path: string): Promise<unknown> {
-  return platform.run(async () => {
-    const token = process.env['PEGASUS_RUNTIME_TOKEN']!;
-    const url = `${platform.url}/api/v1/workflow-secrets-configs/runtime/${path}`;
-    const response = await platform.fetch(url, {
-      method: 'GET',
-      headers: { authorization: `Bearer ${token}` },
-    });
-    const body: unknown = await response.json();
-    return response.ok ? dataOf(runtimeValueSchema).parse(body).data.value : body;
-  });
 }
 
 describe('an activity under test', () => {
@@ -55,8 +42,8 @@ describe('an activity under test', () => {
     const found = await Promise.all(
       names.map(async (name) => {
         const platform = createLocalPlatform({ secrets: { NAME: name } });
-        const values = [1, 2, 3].map(() => valueAt(platform, 'secrets/NAME'));
-        return (await Promise.all(values)).join('');
+        const read = () => platform.run(() => PegasusClient.fromRuntime().secrets.get('NAME'));
+        return (await Promise.all([read(), read(), read()])).join('');
       }),
     );
     expect(found).toEqual(['aaa', 'bbb', 'ccc']);
@@ -76,13 +63,14 @@ describe('calls are checked as the server checks them (invariant 1)', () => {
       secrets: [{ key: 'TOKEN', group: 'shop', value: 's' }],
       configs: { CURRENCY: 'EUR' },
     });
-    expect(await valueAt(platform, 'secrets/TOKEN?group=shop')).toBe('s');
-    expect(await valueAt(platform, 'configs/CURRENCY')).toBe('EUR');
-    expect(await valueAt(platform, 'secrets/TOKEN')).toEqual({
+    const { secrets, configs } = platform.client();
+    expect(await secrets.get('TOKEN', { group: 'shop' })).toBe('s');
+    expect(await configs.get('CURRENCY')).toBe('EUR');
+    await expect(secrets.get('TOKEN')).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      error: 'There is no secret global/TOKEN; set it first.',
+      message: expect.stringContaining('There is no secret global/TOKEN; set it first.') as string,
     });
-    expect(await valueAt(platform, 'secrets/not-a-key')).toMatchObject({ code: 'VALIDATION_ERROR' });
+    await expect(secrets.get('not-a-key')).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
   });
 
   it('what is not declared is refused, and recorded nowhere', async () => {
@@ -97,8 +85,9 @@ describe('calls are checked as the server checks them (invariant 1)', () => {
 
   it('an action that no run may have is not granted by declaring it', async () => {
     const platform = createLocalPlatform({ requiredActions: ['ManageTenants', 'ReadWorkflowConfig'] });
-    expect(await valueAt(platform, 'secrets/A')).toMatchObject({ code: 'FORBIDDEN' });
-    expect(await valueAt(platform, 'configs/A')).toMatchObject({ code: 'NOT_FOUND' });
+    const { secrets, configs } = platform.client();
+    await expect(secrets.get('A')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(configs.get('A')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('another token is none, and another path is named', async () => {
@@ -129,5 +118,47 @@ describe('calls are checked as the server checks them (invariant 1)', () => {
     expect(platform.events).toHaveLength(1);
     await events.emit('quote.accepted', { quoteId: 1 });
     expect(platform.events.map(({ eventType }) => eventType)).toEqual(['order.placed', 'quote.accepted']);
+  });
+
+  it('a projection has versions, conditions, pages and a size', async () => {
+    const given = { integration: 'shop', entityType: 'order', key: 'a', state: { paid: false } };
+    const platform = createLocalPlatform({ projections: [given] });
+    const { projections } = platform.client();
+    expect(await projections.put('shop', 'order', 'a', { paid: true }, { ifVersion: 1 })).toMatchObject({
+      version: 2,
+    });
+    const late = projections.put('shop', 'order', 'a', {}, { ifVersion: 1 });
+    await expect(late).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
+    const again = projections.put('shop', 'order', 'a', {}, { ifVersion: 0 });
+    await expect(again).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' });
+    await projections.update('shop', 'order', 'b', (state) => ({ was: state ?? null }));
+    await projections.put('shop', 'customer', 'c', 1);
+    const first = await projections.list('shop', 'order', { limit: 1 });
+    expect(first).toMatchObject({ data: [{ entityKey: 'a' }], meta: { count: 1, next: 'a' } });
+    const second = await projections.list('shop', 'order', { limit: 1, after: 'a' });
+    expect(second).toMatchObject({ data: [{ entityKey: 'b' }], meta: { next: null } });
+    await projections.delete('shop', 'order', 'b');
+    await expect(projections.delete('shop', 'order', 'b')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const large = projections.put('shop', 'order', 'a', 'x'.repeat(LIMITS.projectionStateBytes));
+    await expect(large).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+    expect(platform.projections.map(({ entityKey, state }) => [entityKey, state])).toEqual([
+      ['c', 1],
+      ['a', { paid: true }],
+    ]);
+  });
+
+  it('a projection that a dry run puts or deletes stays what it was (invariant 3)', async () => {
+    const given = { integration: 'shop', entityType: 'order', key: 'a', state: 1 };
+    const platform = createLocalPlatform({ projections: [given], dryRun: true });
+    const { projections } = platform.client();
+    expect(await projections.put('shop', 'order', 'a', 2)).toMatchObject({ state: 2, version: 2 });
+    expect(await projections.put('shop', 'order', 'b', 2)).toMatchObject({ version: 1 });
+    await projections.delete('shop', 'order', 'a');
+    expect(platform.projections).toMatchObject([{ entityKey: 'a', state: 1, version: 1 }]);
+    expect(platform.mutations.map(({ method }) => method)).toEqual([
+      'projections.put',
+      'projections.put',
+      'projections.delete',
+    ]);
   });
 });

@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { RUNTIME_ACTIONS, RUNTIME_VARIABLES, type Action, type Mutation } from '@pegasus-workflows/contracts';
+import {
+  RUNTIME_ACTIONS,
+  RUNTIME_VARIABLES,
+  type Action,
+  type Mutation,
+  type Projection,
+} from '@pegasus-workflows/contracts';
 import type { FetchLike } from '../../client/options.js';
 import { PegasusClient } from '../../client/pegasus-client.js';
 import { LocalEvents, type LocalEvent, type LocalEventType } from './events.js';
+import { LocalProjections, type LocalProjection } from './projections.js';
 import { answerLocally, type LocalRoute } from './router.js';
 import { withScope } from './scope.js';
 import { storedValueRoutes, type LocalValues } from './stored-values.js';
@@ -12,6 +19,8 @@ export interface LocalPlatformOptions {
   secrets?: LocalValues | undefined;
   /** Configuration values that are set. */
   configs?: LocalValues | undefined;
+  /** Projections that are there. */
+  projections?: readonly LocalProjection[] | undefined;
   /** The tenant's own event types; the built-in ones are always there. */
   eventTypes?: readonly (string | LocalEventType)[] | undefined;
   /** What the manifest declares as `required_actions`; default: all that a run may do. Any other call is a 403. */
@@ -52,6 +61,7 @@ export class LocalPlatform {
   readonly #token = randomUUID();
   readonly #actions: ReadonlySet<Action>;
   readonly #events: LocalEvents;
+  readonly #projections: LocalProjections;
   readonly #routes: readonly LocalRoute[];
 
   constructor(options: LocalPlatformOptions) {
@@ -60,13 +70,23 @@ export class LocalPlatform {
     const mayEver = new Set<Action>(RUNTIME_ACTIONS);
     this.#actions = new Set((options.requiredActions ?? RUNTIME_ACTIONS).filter((one) => mayEver.has(one)));
     this.#events = new LocalEvents({ types: eventTypes, now });
-    this.#routes = [...storedValueRoutes(secrets, configs), ...this.#events.routes];
+    this.#projections = new LocalProjections({ given: options.projections ?? [], now });
+    this.#routes = [
+      ...storedValueRoutes(secrets, configs),
+      ...this.#events.routes,
+      ...this.#projections.routes,
+    ];
     this.fetch = (url, init) => this.#answer(new Request(url, init));
   }
 
   /** What was emitted, in order. */
   get events(): LocalEvent[] {
     return this.#events.emitted;
+  }
+
+  /** Every projection as it is now, by name. */
+  get projections(): Projection[] {
+    return this.#projections.all;
   }
 
   /** A client of this platform for the test itself, with the rights of an activity. */

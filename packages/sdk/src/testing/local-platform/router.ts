@@ -14,7 +14,7 @@ export interface LocalAnswer {
   status: 200 | 201 | 202 | 204 | 304;
   data?: unknown;
   meta?: Record<string, unknown>;
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
 }
 
 /** A call, checked. */
