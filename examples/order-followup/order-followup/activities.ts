@@ -30,7 +30,7 @@ export async function textCustomer(call: { to: string; body: string; dedupKey: s
   try {
     return (await PegasusClient.fromRuntime().sms.send(call)).status;
   } catch (error) {
-    if (!isPegasusApiError(error) || ![404, 409].includes(error.status)) throw error;
+    if (!isPegasusApiError(error) || !['SMS_OPTED_OUT', 'NOT_FOUND'].includes(error.code)) throw error;
     log.warn('the customer was not sent an SMS', { code: error.code });
     return error.code;
   }

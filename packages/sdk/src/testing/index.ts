@@ -16,4 +16,5 @@ export {
 } from './local-platform/local-platform.js';
 export type { LocalEvent, LocalEventType } from './local-platform/events.js';
 export type { LocalProjection } from './local-platform/projections.js';
+export type { LocalSms, LocalSmsOptions } from './local-platform/sms.js';
 export type { LocalValue, LocalValues } from './local-platform/stored-values.js';

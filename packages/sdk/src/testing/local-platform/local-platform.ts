@@ -12,6 +12,7 @@ import { LocalEvents, type LocalEvent, type LocalEventType } from './events.js';
 import { LocalProjections, type LocalProjection } from './projections.js';
 import { answerLocally, type LocalRoute } from './router.js';
 import { withScope } from './scope.js';
+import { LocalSmsProvider, type LocalSms, type LocalSmsOptions } from './sms.js';
 import { storedValueRoutes, type LocalValues } from './stored-values.js';
 
 export interface LocalPlatformOptions {
@@ -23,6 +24,8 @@ export interface LocalPlatformOptions {
   projections?: readonly LocalProjection[] | undefined;
   /** The tenant's own event types; the built-in ones are always there. */
   eventTypes?: readonly (string | LocalEventType)[] | undefined;
+  /** Who wants no messages; `false`: the tenant has no provider, and cannot send any. */
+  sms?: LocalSmsOptions | false | undefined;
   /** What the manifest declares as `required_actions`; default: all that a run may do. Any other call is a 403. */
   requiredActions?: readonly Action[] | undefined;
   /** Changes nothing, answers as if it had, and tells activities so. Default false. */
@@ -62,6 +65,7 @@ export class LocalPlatform {
   readonly #actions: ReadonlySet<Action>;
   readonly #events: LocalEvents;
   readonly #projections: LocalProjections;
+  readonly #sms: LocalSmsProvider;
   readonly #routes: readonly LocalRoute[];
 
   constructor(options: LocalPlatformOptions) {
@@ -71,10 +75,12 @@ export class LocalPlatform {
     this.#actions = new Set((options.requiredActions ?? RUNTIME_ACTIONS).filter((one) => mayEver.has(one)));
     this.#events = new LocalEvents({ types: eventTypes, now });
     this.#projections = new LocalProjections({ given: options.projections ?? [], now });
+    this.#sms = new LocalSmsProvider(options.sms);
     this.#routes = [
       ...storedValueRoutes(secrets, configs),
       ...this.#events.routes,
       ...this.#projections.routes,
+      ...this.#sms.routes,
     ];
     this.fetch = (url, init) => this.#answer(new Request(url, init));
   }
@@ -82,6 +88,11 @@ export class LocalPlatform {
   /** What was emitted, in order. */
   get events(): LocalEvent[] {
     return this.#events.emitted;
+  }
+
+  /** The text messages that were sent, in order; they left nowhere. */
+  get sms(): LocalSms[] {
+    return this.#sms.sent;
   }
 
   /** Every projection as it is now, by name. */

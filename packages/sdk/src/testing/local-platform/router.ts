@@ -130,7 +130,7 @@ function failure(error: PegasusError): Response {
 }
 
 function refusalOf(action: Action): string {
-  return `This call needs the action ${action}, which the workflow does not declare; add it to required_actions of its manifest, and to requiredActions of the local platform.`;
+  return `This call needs the action ${action}, which the workflow does not declare; add it to required_actions of its manifest.`;
 }
 
 async function readCall<P extends ObjectSchema, Q extends ObjectSchema, B extends z.ZodType>(
