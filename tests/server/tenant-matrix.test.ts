@@ -33,6 +33,15 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/keys': 200,
   'POST /api/v1/keys': 404,
   'GET /api/v1/audit': 200,
+  'POST /api/v1/sms/send': 400,
+  'GET /api/v1/sms/messages': 200,
+  'GET /api/v1/sms/provider': 404,
+  'PUT /api/v1/sms/provider': 400,
+  'DELETE /api/v1/sms/provider': 404,
+  'GET /api/v1/sms/opt-outs': 200,
+  // A number is no object of another tenant: each tenant has its own list.
+  'PUT /api/v1/sms/opt-outs/:number': 201,
+  'DELETE /api/v1/sms/opt-outs/:number': 204,
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;
@@ -92,6 +101,7 @@ forEachDialect('tenant matrix', (open) => {
       sha256: artifactSha256,
       workflowId,
       filename: 'demo-1.0.0.zip',
+      number: '+4915112345678',
       'members/:id': a.principalId,
       'keys/:id': keyId,
       'tenants/:id': a.id,

@@ -21,6 +21,8 @@ import {
   recordedMutationSchema,
   queryAnswerSchema,
   requirementsSummarySchema,
+  smsProviderSchema,
+  smsSentSchema,
   uploadUrlSchema,
   webhookMessageSchema,
   webhookSchema,
@@ -53,6 +55,8 @@ const SHAPES: Record<string, z.ZodType> = {
   projection: dataOf(projectionSchema),
   'projection-page': projectionsPageSchema,
   'mutation-list': listOf(recordedMutationSchema),
+  'sms-sent': dataOf(smsSentSchema),
+  'sms-provider': dataOf(smsProviderSchema),
   error: errorBodySchema,
 };
 

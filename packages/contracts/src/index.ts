@@ -17,6 +17,7 @@ export * from './names.js';
 export * from './parse.js';
 export * from './projections.js';
 export * from './runner.js';
+export * from './sms.js';
 export * from './stored-values.js';
 export * from './runtime.js';
 export * from './triggers.js';

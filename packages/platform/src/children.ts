@@ -39,6 +39,8 @@ const SERVER_SETTINGS = [
   'PEGASUS_MAX_EXECUTIONS_PER_DAY',
   'PEGASUS_EGRESS_ALLOW',
   'PEGASUS_EGRESS_HTTP',
+  'PEGASUS_SMS_PER_MINUTE',
+  'PEGASUS_SMS_PER_RECIPIENT_PER_HOUR',
 ];
 const SUPERVISOR_SETTINGS = [
   'PEGASUS_RUNNER_IDLE_SECONDS',
@@ -60,6 +62,8 @@ export function serverChild(settings: ChildSettings): Child {
     PEGASUS_RUNNER_TOKEN_FILE: layout.secrets.runnerToken,
     PEGASUS_MASTER_KEYS_FILE: layout.secrets.masterKeys,
     PEGASUS_BOOTSTRAP_FILE: layout.secrets.bootstrap,
+    // Messages of a tenant that has set up no provider are shown here instead of being refused.
+    PEGASUS_SMS_DEFAULT_PROVIDER: env['PEGASUS_SMS_DEFAULT_PROVIDER'] ?? 'log',
   });
 }
 

@@ -6,6 +6,7 @@ import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
 import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
+import { createSms } from './sms/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
 
@@ -17,6 +18,7 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     events,
     secretsCapability(services),
     createIngress(services, events),
+    createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),
     createProjections(services),

@@ -24,6 +24,7 @@ export type {
   UpdateProjectionOptions,
 } from './projections.js';
 export type { SecretsApi, StoredValueOptions } from './secrets.js';
+export type { SmsApi } from './sms.js';
 export type { WebhooksApi } from './webhooks.js';
 export {
   PegasusApiError,
@@ -80,6 +81,16 @@ export type {
   RotateIngressRequest,
   RotateWebhookSecretRequest,
   Secret,
+  PutSmsOptOutRequest,
+  PutSmsProviderRequest,
+  SendSmsRequest,
+  SmsMessage,
+  SmsMessagesQuery,
+  SmsOptOut,
+  SmsOptOutsQuery,
+  SmsProviderInfo,
+  SmsSent,
+  SmsStatus,
   UpdateIngressRequest,
   UpdateWebhookRequest,
   Webhook,

@@ -9,6 +9,7 @@ import { runtimeScope } from './runtime-scope.js';
 import { ConfigsApi } from './configs.js';
 import { ProjectionsApi } from './projections.js';
 import { SecretsApi } from './secrets.js';
+import { SmsApi } from './sms.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
 import { TriggersApi } from './triggers.js';
@@ -40,6 +41,7 @@ export class PegasusClient {
   readonly secrets: SecretsApi;
   readonly configs: ConfigsApi;
   readonly projections: ProjectionsApi;
+  readonly sms: SmsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -60,6 +62,7 @@ export class PegasusClient {
     this.secrets = new SecretsApi(this.#transport);
     this.configs = new ConfigsApi(this.#transport);
     this.projections = new ProjectionsApi(this.#transport);
+    this.sms = new SmsApi(this.#transport);
   }
 
   /**

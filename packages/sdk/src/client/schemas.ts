@@ -28,6 +28,10 @@ import {
   runtimeValueSchema,
   secretSchema,
   signatureSchemeSchema,
+  smsMessageSchema,
+  smsOptOutSchema,
+  smsProviderSchema,
+  smsSentSchema,
   triggerSchema,
   resetAnswerSchema,
   updateAnswerSchema,
@@ -98,3 +102,7 @@ export const readRuntimeValue = runtimeValueSchema;
 export const readMasterKeys = masterKeysSchema;
 export const readProjection = projectionSchema;
 export const readProjectionsPage = projectionsPageSchema;
+export const readSmsSent = smsSentSchema;
+export const readSmsMessage = smsMessageSchema;
+export const readSmsProvider = smsProviderSchema;
+export const readSmsOptOut = smsOptOutSchema;

@@ -64,15 +64,17 @@ export async function safeFetch(
   checkHeaders(options.headers ?? {});
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
-  let hop: Hop = {
+  const start: Hop = {
     url: first,
     method: options.method ?? 'GET',
     headers: options.headers ?? {},
     body: options.body,
   };
+  let hop = start;
+  const progress = { isSending: false };
   try {
     for (let followed = 0; ; followed += 1) {
-      const answer = await callOnce(hop, options, policy, signal);
+      const answer = await callOnce(hop, options, policy, signal, progress);
       const next = options.redirect === 'manual' ? undefined : nextHop(hop, answer);
       if (!next) return answer;
       if (options.redirect === 'error') {
@@ -83,10 +85,24 @@ export async function safeFetch(
     }
   } catch (error) {
     if (options.signal?.aborted) throw options.signal.reason;
-    if (error instanceof PegasusError) throw error;
-    if (deadline.aborted) throw upstreamError(hop.url, `it did not answer within ${options.timeoutMs} ms`);
-    throw upstreamError(hop.url, reasonOf(error), error);
+    const told = toldOf(error, hop.url, deadline.aborted ? options.timeoutMs : undefined);
+    if (hop === start && (!progress.isSending || NOT_CONNECTED.test(codeOf(error)))) unsent.add(told);
+    throw told;
   }
+}
+
+const unsent = new WeakSet<PegasusError>();
+
+/** Whether a failure of {@link safeFetch} says for certain that the other side has not got the request. */
+export function wasNeverSent(error: unknown): boolean {
+  return error instanceof PegasusError && unsent.has(error);
+}
+
+function toldOf(error: unknown, url: URL, timedOutAfterMs: number | undefined): PegasusError {
+  if (error instanceof PegasusError) return error;
+  if (timedOutAfterMs !== undefined)
+    return upstreamError(url, `it did not answer within ${timedOutAfterMs} ms`);
+  return upstreamError(url, reasonOf(error), error);
 }
 
 function parseUrl(url: string | URL): URL {
@@ -102,6 +118,7 @@ async function callOnce(
   options: SafeFetchOptions,
   policy: EgressPolicy,
   signal: AbortSignal,
+  progress: { isSending: boolean },
 ): Promise<SafeResponse> {
   const { url } = hop;
   const addresses = await resolveHost(url, policy, signal);
@@ -115,10 +132,11 @@ async function callOnce(
     allowH2: false,
   });
   try {
+    progress.isSending = true;
     const answer = await client.request({
       path: url.pathname + url.search,
       method: hop.method as Dispatcher.HttpMethod,
-      headers: { 'accept-encoding': 'gzip, br', ...hop.headers },
+      headers: withEncodings(hop.headers),
       ...(hop.body === undefined ? {} : { body: hop.body }),
       signal,
     });
@@ -129,6 +147,12 @@ async function callOnce(
     // Not awaited: it only takes down a socket that nobody reads any more.
     void client.destroy().catch(() => {});
   }
+}
+
+/** What can be unpacked here, unless the caller has named encodings itself, in whatever letters. */
+function withEncodings(headers: Record<string, string>): Record<string, string> {
+  const isNamed = Object.keys(headers).some((name) => name.toLowerCase() === 'accept-encoding');
+  return isNamed ? headers : { 'accept-encoding': 'gzip, br', ...headers };
 }
 
 async function resolveHost(url: URL, policy: EgressPolicy, signal: AbortSignal): Promise<string[]> {
@@ -195,10 +219,19 @@ const REASONS: Record<string, string> = {
   UND_ERR_HEADERS_OVERFLOW: 'the headers of its answer are too large',
 };
 
+/** A connection was never there. */
+const NOT_CONNECTED =
+  /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$|CERT|SELF_SIGNED|ISSUER|ALTNAME/;
+const TLS = /CERT|TLS|SSL|SELF_SIGNED|ISSUER/;
+
 /** In our own words: a library's sentence may hold an address, which is not the tenant's to know. */
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (/CERT|TLS|SSL|SELF_SIGNED|ISSUER/.test(code)) return 'its certificate is not valid';
+  const code = codeOf(error);
+  if (TLS.test(code)) return 'its certificate is not valid';
   if (code.startsWith('HPE_')) return 'its answer is not HTTP';
   return REASONS[code] ?? 'no whole answer came';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -38,7 +38,17 @@ export interface ServerSettings {
   egress: EgressPolicy;
   /** Calls of partners that one ingress takes in, per second in the long run. */
   ingressPerSecond: number;
+  sms: SmsSettings;
   temporal: TemporalSettings;
+}
+
+export interface SmsSettings {
+  /** Who sends the messages of tenants that have set up no provider; undefined: nobody. */
+  defaultProvider: 'LOG' | undefined;
+  /** Messages of one tenant in any minute. */
+  perMinute: number;
+  /** Messages of one tenant to one number in any hour. */
+  perRecipientPerHour: number;
 }
 
 const flag = (fallback: 'true' | 'false') =>
@@ -82,6 +92,9 @@ const envSchema = z
     PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
     PEGASUS_EGRESS_HTTP: flag('false'),
     PEGASUS_INGRESS_PER_SECOND: count(50),
+    PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
+    PEGASUS_SMS_PER_MINUTE: count(60),
+    PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
     path: ['DATABASE_URL'],
@@ -137,6 +150,11 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
     egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: parsed.PEGASUS_EGRESS_HTTP },
     ingressPerSecond: parsed.PEGASUS_INGRESS_PER_SECOND,
+    sms: {
+      defaultProvider: parsed.PEGASUS_SMS_DEFAULT_PROVIDER === 'log' ? 'LOG' : undefined,
+      perMinute: parsed.PEGASUS_SMS_PER_MINUTE,
+      perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
+    },
     temporal: parseTemporalSettings(env),
   };
 }

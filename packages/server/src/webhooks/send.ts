@@ -1,5 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type EgressPolicy } from '../infra/egress.js';
+import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch } from '../infra/safe-fetch.js';
 import { signedHeaders, type SignedMessage } from './sign.js';
 
@@ -48,7 +49,7 @@ export async function sendMessage(
       delivered,
       responseStatus: status,
       error: delivered ? null : refusalOf(status),
-      retryAfterMs: retryAfterOf(headers['retry-after'], message.at),
+      retryAfterMs: retryAfterMs(headers['retry-after'], message.at),
     };
   } catch (error) {
     // Its own sentences say nothing of the answer or of addresses inside; any other failure is ours, and is not told.
@@ -60,13 +61,4 @@ export async function sendMessage(
 function refusalOf(status: number): string {
   const redirected = status >= 300 && status < 400;
   return `The receiver answered ${status}${redirected ? '; redirects are not followed, so give the address it names' : ''}.`;
-}
-
-/** `120`, or a date. */
-export function retryAfterOf(header: string | undefined, now: Date): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1_000;
-  // HTTP's form of a date; what else JavaScript reads as one is no answer.
-  const at = /^[A-Z][a-z]{2}, /.test(header) ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
 }

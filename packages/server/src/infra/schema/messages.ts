@@ -1,8 +1,17 @@
-import { sql } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
 import { boolean, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
 import { createdAt, createdBy, id, instant, updatedAt } from './columns.js';
+
+/** What is no secret of an account of Twilio: exactly one of `from` and `messagingServiceSid`. */
+export interface TwilioConfig {
+  accountSid: string;
+  from: string | null;
+  messagingServiceSid: string | null;
+  /** Null: Twilio's own. */
+  baseUrl: string | null;
+}
 
 /** Which provider sends a tenant's messages; one per tenant. */
 export const smsProviders = pgTable(
@@ -11,8 +20,8 @@ export const smsProviders = pgTable(
     id: id(),
     tenantId: tenantId(),
     kind: text('kind', { enum: ['TWILIO', 'LOG'] }).notNull(),
-    /** TWILIO: `{accountSid, from | messagingServiceSid, baseUrl?}`. */
-    config: jsonb('config').$type<Record<string, unknown>>().notNull(),
+    /** LOG: empty. */
+    config: jsonb('config').$type<Partial<TwilioConfig>>().notNull(),
     /** TWILIO: the auth token, a compact JWE. */
     secret: text('secret'),
     masterKeyId: text('master_key_id'),
@@ -45,9 +54,14 @@ export const smsMessages = pgTable(
   },
   (t) => [
     index('sms_messages_newest').on(t.tenantId, t.createdAt.desc()),
+    index('sms_messages_recipient').on(t.tenantId, t.to, t.createdAt.desc()),
+    // What the provider refused has used no key.
     uniqueIndex('sms_messages_dedup')
       .on(t.tenantId, t.dedupKey)
-      .where(sql`${t.dedupKey} is not null`),
+      .where(sql`${t.dedupKey} is not null and ${t.status} <> 'FAILED'`),
+    index('sms_messages_sending')
+      .on(t.createdAt)
+      .where(sql`${t.status} = 'SENDING'`),
   ],
 );
 
@@ -57,6 +71,10 @@ export const smsOptOuts = pgTable(
   {
     tenantId: tenantId(),
     number: text('number').notNull(),
+    /** What the audit log calls the row: enough to tell it by, not the number. */
+    masked: text('masked').generatedAlwaysAs(
+      (): SQL => sql`left(${smsOptOuts.number}, 3) || '…' || right(${smsOptOuts.number}, 3)`,
+    ),
     reason: text('reason'),
     createdAt: createdAt(),
   },
