@@ -1,36 +1,34 @@
 import { ApplicationFailure, matchInput } from 'pegasus-workflows-sdk/workflow';
 import type { Order } from './types.js';
 
+/** Where the order comes from: whole, in a manual run's `input`, or by its id, which an event says. */
+export type OrderSource = { order: Order } | { orderId: string };
+
+/** Names of projections are made of these, and an order's id becomes one. */
+const ORDER_ID = /^[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,255}$/;
+
 /**
- * The order inside the workflow's argument: a manual run's `input`. `pegasus-workflows test order-followup --input
- * http://127.0.0.1:4900` gives the third party's address alone; the sample order then waits for nobody and expires.
+ * Reads the workflow's argument: the event `order.placed` with `{orderId}`, or a manual run's `input` with all of it.
  *
  * @throws ApplicationFailure, not retryable, of type `InvalidOrder`, naming the field
  */
-export function readOrder(argument: unknown): Order {
+export function readOrder(argument: unknown): OrderSource {
   return matchInput(argument, {
-    manual: ({ input }) => checked(input ?? {}),
-    test: (shopUrl) => checked({ ...SAMPLE, shopUrl }),
+    event: ({ payload: { orderId } }) => {
+      if (typeof orderId === 'string' && ORDER_ID.test(orderId)) return { orderId };
+      throw invalid(['orderId']);
+    },
+    manual: ({ input }) => ({ order: checked(input ?? {}) }),
   });
 }
 
-const SAMPLE: Omit<Order, 'shopUrl'> = {
-  orderId: 'sample',
-  sku: 'kettle',
-  quantity: 1,
-  amount: 4_900,
-  customer: 'customer@example.com',
-  reviewer: 'reviewer@example.com',
-  manager: 'manager@example.com',
-  waits: { untilReminder: 0, untilEscalation: 0, untilExpiry: 0, untilFollowUp: 0 },
-};
-
 const FIELDS = {
-  orderId: isText,
+  orderId: (value: unknown) => isText(value) && ORDER_ID.test(value),
   sku: isText,
   quantity: isPositiveInteger,
   amount: isPositiveInteger,
   customer: isText,
+  phone: (value: unknown) => value === undefined || isText(value),
   reviewer: isText,
   manager: isText,
   shopUrl: (value: unknown) => isText(value) && /^https?:\/\//.test(value),
@@ -40,14 +38,13 @@ const FIELDS = {
 function checked(input: object): Order {
   const values = new Map(Object.entries(input));
   const wrong = Object.entries(FIELDS).filter(([field, holds]) => !holds(values.get(field)));
-  if (wrong.length > 0) {
-    const names = wrong.map(([field]) => field).join(', ');
-    throw ApplicationFailure.nonRetryable(
-      `the order's input is missing or wrong in: ${names}`,
-      'InvalidOrder',
-    );
-  }
+  if (wrong.length > 0) throw invalid(wrong.map(([field]) => field));
   return input as Order;
+}
+
+function invalid(fields: string[]): ApplicationFailure {
+  const sentence = `the order's input is missing or wrong in: ${fields.join(', ')}`;
+  return ApplicationFailure.nonRetryable(sentence, 'InvalidOrder');
 }
 
 function isText(value: unknown): value is string {

@@ -1,4 +1,4 @@
-/** What a caller gives as the run's `input`. */
+/** What a caller gives as the run's `input`, or the shop and the configuration say of an order that an event names. */
 export interface Order {
   orderId: string;
   sku: string;
@@ -6,6 +6,8 @@ export interface Order {
   /** In the currency's minor unit, such as cents. */
   amount: number;
   customer: string;
+  /** Where the customer reads SMS, in E.164: `+491701234567`. Without it none is sent. */
+  phone?: string;
   reviewer: string;
   manager: string;
   /** Base URL of the third party that keeps stock, takes payments and sends messages. */
@@ -23,7 +25,14 @@ export interface Waits {
 }
 
 export type Phase =
-  'reserving' | 'charging' | 'awaiting approval' | 'compensating' | 'shipped' | 'following up' | 'closed';
+  | 'placed'
+  | 'reserving'
+  | 'charging'
+  | 'awaiting approval'
+  | 'compensating'
+  | 'shipped'
+  | 'following up'
+  | 'closed';
 
 /** What the query `status` answers. */
 export interface OrderStatus {
@@ -37,6 +46,11 @@ export interface Decision {
   approved: boolean;
   by: string;
   reason?: string;
+}
+
+/** What the projection `order-followup/order/<order id>` holds. */
+export interface Progress extends OrderStatus {
+  outcome: OrderOutcome['outcome'] | null;
 }
 
 /** The run's result. */

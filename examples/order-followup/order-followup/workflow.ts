@@ -6,6 +6,7 @@ import {
   defineQuery,
   defineSignal,
   log,
+  patched,
   proxyActivities,
   setHandler,
   sleep,
@@ -13,7 +14,7 @@ import {
 } from 'pegasus-workflows-sdk/workflow';
 import type * as activities from './activities.js';
 import { readOrder } from './read-order.js';
-import type { Decision, Order, OrderOutcome, OrderStatus, ShopCall, Waits } from './types.js';
+import type { Decision, Order, OrderOutcome, OrderStatus, Phase, ShopCall, Waits } from './types.js';
 
 export const approveSignal = defineSignal<[by: string]>('approve');
 export const rejectSignal = defineSignal<[by: string, reason: string]>('reject');
@@ -29,13 +30,21 @@ const shop = proxyActivities<typeof activities>({
 
 /** Reserve, charge, get a person's approval, ship and follow up; undo all of it when the answer is no, or none. */
 export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
-  const order = readOrder(argument);
-  const waits = { ...WAITS, ...order.waits };
-  const status: OrderStatus = { phase: 'reserving', reminders: 0, decision: null };
+  const source = readOrder(argument);
+  const status: OrderStatus = { phase: 'placed', reminders: 0, decision: null };
   setHandler(statusQuery, () => status);
   setHandler(approveSignal, (by) => decide({ approved: true, by }));
   setHandler(rejectSignal, (by, reason) => decide({ approved: false, by, reason }));
+  // Runs that began before 1.1.0 have no such steps in their histories.
+  const tells = patched('projection-and-sms');
+  const order = 'order' in source ? source.order : await shop.loadOrder(source.orderId);
+  const waits = { ...WAITS, ...order.waits };
   const undo: Undo[] = [];
+
+  async function enter(phase: Phase, outcome: OrderOutcome['outcome'] | null = null): Promise<void> {
+    status.phase = phase;
+    if (tells) await shop.keepProgress(order.orderId, { ...status, outcome });
+  }
 
   function decide(decision: Decision): void {
     // The first answer counts: the goods may be on their way when a second one comes.
@@ -43,7 +52,7 @@ export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
   }
 
   async function close(outcome: OrderOutcome['outcome'], undone: string[] = []): Promise<OrderOutcome> {
-    status.phase = 'closed';
+    await enter('closed', outcome);
     const { decision, reminders } = status;
     return { orderId: order.orderId, outcome, decidedBy: decision?.by ?? null, reminders, undone };
   }
@@ -67,6 +76,7 @@ export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
   }
 
   try {
+    status.phase = 'reserving';
     const { sku, quantity } = order;
     const reservationId = await wholly(() =>
       shop.reserveStock({ ...callFor(order, 'reserve-stock'), sku, quantity }),
@@ -84,7 +94,7 @@ export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
       run: (step) => shop.refundCustomer({ ...callFor(order, step), chargeId }),
     });
 
-    status.phase = 'awaiting approval';
+    await enter('awaiting approval');
     await awaitDecision(order, waits, status);
     if (!status.decision) return await decline('expired', 'Nobody could approve your order in time.');
     if (!status.decision.approved) return await decline('refused', 'Your order was refused.');
@@ -92,7 +102,15 @@ export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
     await wholly(() => shop.shipOrder({ ...callFor(order, 'ship-order'), reservationId }));
     // The goods have left: from here on there is nothing that could be undone.
     undo.length = 0;
-    status.phase = 'shipped';
+    await enter('shipped');
+    if (tells && order.phone !== undefined) {
+      const body = `Your order ${order.orderId} is on its way.`;
+      await shop.textCustomer({
+        to: order.phone,
+        body,
+        dedupKey: callFor(order, 'tell-shipped').idempotencyKey,
+      });
+    }
     await sleep(`${waits.untilFollowUp} days`);
     status.phase = 'following up';
     await shop.sendMessage({
@@ -103,7 +121,10 @@ export async function orderFollowup(argument: unknown): Promise<OrderOutcome> {
     return await close('approved');
   } catch (error) {
     // Cancelled from outside, or failed for good: what was done is undone all the same, then the run ends as it must.
-    await CancellationScope.nonCancellable(undoEverything);
+    await CancellationScope.nonCancellable(async () => {
+      await undoEverything();
+      await enter('closed');
+    });
     throw error;
   }
 }

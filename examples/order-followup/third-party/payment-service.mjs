@@ -1,7 +1,8 @@
 // A small third party of the kind every business depends on: it keeps stock, takes payments and sends messages over
 // HTTP, and is not reliable. A share of its requests fails with a 500 before anything was done, a share after
 // everything was done (the answer is lost), and a share is never answered. It honours `Idempotency-Key`: a repeated
-// key does nothing again and is answered as the first time. Every effect is one line of `GET /effects`.
+// key does nothing again and is answered as the first time. It also knows orders: `GET /orders/<id>`. Callers must have
+// its key, `Authorization: Bearer demo-key`. Every effect is one line of `GET /effects`, which is open.
 //
 //   node third-party/payment-service.mjs --port 4900 --failure-rate 0.3
 import { createServer } from 'node:http';
@@ -17,6 +18,9 @@ const KINDS = {
   '/shipments': 'shp',
   '/messages': 'msg',
 };
+
+/** The one key of the one customer of this service. */
+const API_KEY = 'demo-key';
 
 /**
  * @typedef {{ id: string, path: string, idempotencyKey: string, body: Record<string, unknown> }} Effect
@@ -61,6 +65,8 @@ export async function startPaymentService({ port = 0, failureRate = 0.3, seed = 
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     const path = request.url ?? '/';
     if (request.method === 'GET' && path === '/effects') return void reply(200, effects);
+    if (request.headers.authorization !== `Bearer ${API_KEY}`) return void reply(401, { error: 'WrongKey' });
+    if (request.method === 'GET' && path.startsWith('/orders/')) return void reply(200, orderAt(path));
     if (request.method !== 'POST' || !(path in KINDS)) return void reply(404, { error: 'NotFound' });
     const key = request.headers['idempotency-key'];
     if (typeof key !== 'string') return void reply(400, { error: 'IdempotencyKeyMissing' });
@@ -94,6 +100,16 @@ export async function startPaymentService({ port = 0, failureRate = 0.3, seed = 
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * Every order is of a kettle; those of `broke…` are of a customer who cannot pay.
+ * @param {string} path
+ */
+function orderAt(path) {
+  const orderId = decodeURIComponent(path.slice('/orders/'.length));
+  const customer = orderId.startsWith('broke') ? 'broke@example.com' : 'ada@example.com';
+  return { orderId, sku: 'kettle', quantity: 1, amount: 4900, customer, phone: '+491701234567' };
 }
 
 /**

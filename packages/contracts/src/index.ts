@@ -15,6 +15,7 @@ export * from './limits.js';
 export * from './live.js';
 export * from './manifest.js';
 export * from './names.js';
+export * from './parse.js';
 export * from './projections.js';
 export * from './runner.js';
 export * from './sms.js';

@@ -7,6 +7,8 @@ import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
+import { runtimeScope } from './runtime-scope.js';
+import { ConfigsApi } from './configs.js';
 import { ProjectionsApi } from './projections.js';
 import { SecretsApi } from './secrets.js';
 import { Transport } from './transport.js';
@@ -67,13 +69,17 @@ export class PegasusClient {
   /**
    * The client of the running execution, for activities: reads `PEGASUS_API_BASE_URL` and `PEGASUS_RUNTIME_TOKEN`, the
    * latter before every attempt, because it is renewed. It may do what `required_actions` of the manifest declares.
+   * @param env where these variables are; default: the process's, or in a test the local platform's
    * @throws Error naming the missing variable
    */
   static fromRuntime(
-    env: Record<string, string | undefined> = globalThis.process?.env ?? {},
+    env: Record<string, string | undefined> = runtimeScope()?.env ?? globalThis.process?.env ?? {},
     options: Omit<PegasusClientOptions, 'baseUrl' | 'token'> = {},
   ): PegasusClient {
-    const client = new PegasusClient({ ...options, ...runtimeOptions(env) });
+    const found = runtimeOptions(env);
+    const scope = runtimeScope();
+    const local = scope?.env[RUNTIME_VARIABLES.baseUrl] === found.baseUrl ? scope.fetch : undefined;
+    const client = new PegasusClient({ ...options, ...found, fetch: options.fetch ?? local });
     client.#isDryRun = env[RUNTIME_VARIABLES.dryRun] === '1';
     return client;
   }

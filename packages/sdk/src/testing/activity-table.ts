@@ -1,5 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { LocalPlatform } from './local-platform/local-platform.js';
 
 /** Activities by name: real ones or mocks, any function of the right shape. */
 export type Activities = object;
@@ -16,8 +17,11 @@ type AnyActivity = (...args: unknown[]) => unknown;
  */
 export class ActivityTable {
   readonly #layers: { functions: Map<string, AnyActivity> }[] = [];
+  /** What activities find as their platform from now on. */
+  platform: LocalPlatform | undefined;
 
-  constructor(activities: Activities) {
+  constructor(activities: Activities, platform?: LocalPlatform) {
+    this.platform = platform;
     this.add(activities);
   }
 
@@ -45,7 +49,7 @@ export class ActivityTable {
 
   #run(name: string, args: unknown[]): unknown {
     const found = this.#layers.findLast(({ functions }) => functions.has(name))?.functions.get(name);
-    if (found) return found(...args);
+    if (found) return this.platform ? this.platform.run(() => found(...args)) : found(...args);
     const names = [...new Set(this.#layers.flatMap(({ functions }) => [...functions.keys()]))];
     throw ApplicationFailure.nonRetryable(
       `No activity ${name} in this test; there ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ') || 'none'}. Pass it to createTestHarness or mockActivities.`,

@@ -14,6 +14,7 @@ import { DefaultLogger, Runtime, Worker, makeTelemetryFilterString, type LogLeve
 import { ActivityTable, type Activities } from './activity-table.js';
 import { bundleOf, type WorkflowSource } from './bundle.js';
 import { connectToTestServer, type TestConnections } from './connection.js';
+import type { LocalPlatform } from './local-platform/local-platform.js';
 import { acquireTestServer, startTestServer, type TestServer } from './server/test-server.js';
 
 const NAMESPACE = 'default';
@@ -21,6 +22,8 @@ const NAMESPACE = 'default';
 export interface TestHarnessOptions extends WorkflowSource {
   /** Real activities or mocks, by name: `import * as activities from '../demo/activities.js'`, or `{ greet: async () => 'hi' }`. */
   activities?: Activities | undefined;
+  /** What `PegasusClient.fromRuntime()` in activities finds: see `createLocalPlatform`. Without one it finds none. */
+  platform?: LocalPlatform | undefined;
   /** A server for this harness alone, where other tests of the process run at the same time and must not move its clock. */
   isolated?: boolean | undefined;
   /** What the worker and `log` of workflows print, to standard error; default WARN. The first harness of a process decides. */
@@ -47,7 +50,7 @@ export interface RunTestOptions<W extends Workflow> extends StartOptions {
 /** Starts a time-skipping server (shared by the process), bundles the workflows and starts a worker for them. */
 export async function createTestHarness(options: TestHarnessOptions): Promise<TestHarness> {
   quietRuntime(options.logLevel ?? 'WARN');
-  const table = new ActivityTable(options.activities ?? {});
+  const table = new ActivityTable(options.activities ?? {}, options.platform);
   const bundling = bundleOf(options);
   // Reported below; until then the server's start may fail first.
   bundling.catch(() => undefined);
@@ -191,6 +194,14 @@ export class TestHarness implements AsyncDisposable {
   mockActivities(activities: Activities): (() => void) & Disposable {
     const restore = this.#parts.table.add(activities);
     return Object.assign(() => restore(), { [Symbol.dispose]: restore });
+  }
+
+  /** What `PegasusClient.fromRuntime()` finds in activities that begin from now on; give each test its own. */
+  get platform(): LocalPlatform | undefined {
+    return this.#parts.table.platform;
+  }
+  set platform(platform: LocalPlatform | undefined) {
+    this.#parts.table.platform = platform;
   }
 
   /** Ends worker, connections and, with the last harness of the process, the server. Idempotent. */

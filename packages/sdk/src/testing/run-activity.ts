@@ -2,8 +2,11 @@ import type { Info } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import type { LocalPlatform } from './local-platform/local-platform.js';
 
 export interface RunActivityOptions {
+  /** What `PegasusClient.fromRuntime()` in the activity finds: see `createLocalPlatform`. Without one it finds none. */
+  platform?: LocalPlatform | undefined;
   /** What `activityInfo()` says, beyond the defaults. */
   info?: Partial<Info> | undefined;
   /** Attempts as Temporal would make them, without the waiting between; default 1. */
@@ -56,7 +59,8 @@ export async function runActivity<A extends unknown[], R>(
     options.signal?.addEventListener('abort', cancel, { once: true });
     if (options.signal?.aborted) cancel();
     try {
-      const result: R = await environment.run(async (...given: A) => activity(...given), ...args);
+      const run = (): Promise<R> => environment.run(async (...given: A) => activity(...given), ...args);
+      const result = await (options.platform ? options.platform.run(run) : run());
       return { result, heartbeats, attempts: made };
     } catch (error) {
       const final = environment.context.cancellationSignal.aborted || made >= maximumAttempts;

@@ -2,6 +2,7 @@ import {
   ERROR_TABLE,
   errorBodySchema,
   LIMITS,
+  parseOrRefuse,
   PegasusError,
   type Action,
 } from '@pegasus-workflows/contracts';
@@ -10,7 +11,7 @@ import { type HttpBindings } from '@hono/node-server';
 import { type Context, type Handler } from 'hono';
 import { actAs, type Actor } from './actor.js';
 import { type AppEnv, type Principal } from './context.js';
-import { parseOrRefuse, readJsonBody } from './http-body.js';
+import { readJsonBody } from './http-body.js';
 
 /**
  * Who may call a route: a key that holds the action, any valid key, the runner alone, or anyone (presigned URLs,
