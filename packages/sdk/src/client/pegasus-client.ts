@@ -8,7 +8,6 @@ import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
 import { runtimeScope } from './runtime-scope.js';
-import { ConfigsApi } from './configs.js';
 import { ProjectionsApi } from './projections.js';
 import { SecretsApi } from './secrets.js';
 import { Transport } from './transport.js';
