@@ -7,7 +7,9 @@ import {
 import { z } from 'zod';
 import { errorDocument } from './error.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
+import { PROJECTION_OUTPUTS } from './projections.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
+import { STORED_VALUE_OUTPUTS } from './stored-values.js';
 
 const profile = z.object({ name: z.string(), apiRoot: z.string() });
 const storedProfile = profile.extend({ file: z.string().describe('The credentials file.') });
@@ -71,4 +73,6 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows list': z.array(workflowSchema),
   'workflows show': workflowSchema,
   'workflows fork': workflowSchema,
+  ...STORED_VALUE_OUTPUTS,
+  ...PROJECTION_OUTPUTS,
 };

@@ -1,15 +1,18 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
+import { addConfigCommands } from './configs.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
 import { addExecutionCommands } from './executions.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
 import { addProjectCommands } from './project.js';
+import { addProjectionCommands } from './projections.js';
 import { Program } from './program.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
+import { addSecretCommands } from './secrets.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -41,6 +44,9 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addSecretCommands(program);
+  addConfigCommands(program);
+  addProjectionCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -33,3 +33,6 @@ export const directory = (): Option =>
 /** `--env`, the same in every command that takes a workflow's name. */
 export const environment = (): Option =>
   new Option('--env <name>', 'which entry of deployments.toml says what the name means');
+
+/** `--yes`, the same in every command that asks before it does what cannot be undone. */
+export const yes = (): Option => new Option('--yes', 'do not ask');
