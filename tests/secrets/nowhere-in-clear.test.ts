@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { cp } from 'node:fs/promises';
 import { type Execution, type MasterKeys } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Terminal } from '../cli/cli.js';
@@ -58,6 +57,8 @@ beforeAll(async () => {
     profile('default', platform.tenant.apiKey) + profile('operator', platform.platformTenant.apiKey),
     { mode: 0o600 },
   );
+  const packages = path.join(import.meta.dirname, '..', '..', 'node_modules');
+  await symlink(packages, path.join(terminal.root, 'node_modules'));
   await cp(path.join(import.meta.dirname, 'fixtures', 'keyed'), path.join(terminal.root, 'keyed'), {
     recursive: true,
   });
