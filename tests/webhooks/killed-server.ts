@@ -22,12 +22,15 @@ export class KilledServer implements AsyncDisposable {
 
   private constructor(
     private readonly dialect: TestDialect,
-    private readonly folder: string,
+    readonly folder: string,
     readonly port: number,
+    private readonly more: NodeJS.ProcessEnv,
   ) {}
 
-  static async open(dialect: TestDialect): Promise<KilledServer> {
-    return new KilledServer(dialect, await mkdtemp(join(tmpdir(), 'pegasus-killed-')), await freePort());
+  /** @param more settings that win over those of every other test; undefined takes one away */
+  static async open(dialect: TestDialect, more: NodeJS.ProcessEnv = {}): Promise<KilledServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'pegasus-killed-'));
+    return new KilledServer(dialect, folder, await freePort(), more);
   }
 
   get url(): string {
@@ -51,6 +54,7 @@ export class KilledServer implements AsyncDisposable {
         PEGASUS_EGRESS_ALLOW: '127.0.0.1',
         PEGASUS_FAILPOINTS: failpoints,
         ...this.#secrets,
+        ...this.more,
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -83,11 +87,17 @@ export class KilledServer implements AsyncDisposable {
     }
   }
 
-  /** A call of the API by the first tenant's key. */
-  async call(method: string, path: string, body?: unknown): Promise<{ status: number; data: any }> {
+  /** A call of the API, by the first tenant's key unless another is given. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<{ status: number; data: any }> {
+    const token = key ?? (await this.keys()).apiKey;
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${(await this.keys()).apiKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const json = (await response.json()) as { data: unknown };

@@ -1,5 +1,6 @@
 export { startPlatform, type Platform, type PlatformOptions, type TenantAccess } from './platform.js';
 export { DEFAULT_PORT } from './http-port.js';
+export { addMasterKey, type AddedMasterKey } from './data/add-master-key.js';
 export { defaultDataDir } from './data/layout.js';
 export { diagnose, type DiagnoseOptions, type Finding } from './doctor.js';
 export { type OnProgress, type Progress } from './progress.js';

@@ -13,6 +13,7 @@ import { normalize } from './normalize.js';
 /** Keys and values that must never show, each with a part no other text has. */
 export const SECRETS = {
   revoked: 'vnd_zzSECRETzzrevokedzz0123456789abcdef',
+  stored: 'zzSECRETzz-the-value-of-a-secret-0815',
   odd: 'zzSECRETzz-a-token-of-another-shape-4711',
 } as const;
 

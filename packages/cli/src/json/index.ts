@@ -10,7 +10,9 @@ import { EVENT_OUTPUTS } from './events.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
 import { INGRESS_OUTPUTS, WEBHOOK_OUTPUTS } from './webhooks.js';
 import { TRIGGER_OUTPUTS } from './triggers.js';
+import { PROJECTION_OUTPUTS } from './projections.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
+import { STORED_VALUE_OUTPUTS } from './stored-values.js';
 
 const profile = z.object({ name: z.string(), apiRoot: z.string() });
 const storedProfile = profile.extend({ file: z.string().describe('The credentials file.') });
@@ -78,4 +80,6 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   ...TRIGGER_OUTPUTS,
   ...INGRESS_OUTPUTS,
   ...WEBHOOK_OUTPUTS,
+  ...STORED_VALUE_OUTPUTS,
+  ...PROJECTION_OUTPUTS,
 };

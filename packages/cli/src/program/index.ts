@@ -1,6 +1,7 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
+import { addConfigCommands } from './configs.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
 import { addEventCommands } from './events.js';
@@ -9,11 +10,13 @@ import { addIngressCommands } from './ingress.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
 import { addProjectCommands } from './project.js';
+import { addProjectionCommands } from './projections.js';
 import { Program } from './program.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
 import { addTriggerCommands } from './triggers.js';
 import { addWebhookCommands } from './webhooks.js';
+import { addSecretCommands } from './secrets.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -49,6 +52,9 @@ export function createProgram(surroundings: Surroundings): Program {
   addEventCommands(program);
   addIngressCommands(program);
   addWebhookCommands(program);
+  addSecretCommands(program);
+  addConfigCommands(program);
+  addProjectionCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -41,15 +41,22 @@ export async function askText({ message, initial, problem }: Question): Promise<
 
 /** A key, typed or pasted without being shown (invariant 2). @throws Interrupted on Ctrl-C */
 export async function askKey({ message, problem }: Omit<Question, 'initial'>): Promise<string> {
+  const typed = await askHidden({ message, problem: (answer) => problem(answer.trim()) });
+  const key = typed.trim();
+  registerSecret(key);
+  return key;
+}
+
+/** Like {@link askKey}, with the blanks around it. @throws Interrupted on Ctrl-C */
+export async function askHidden({ message, problem }: Omit<Question, 'initial'>): Promise<string> {
   const { isCancel, password } = await import('@clack/prompts');
   const answer = await password({
     message,
     mask: '•',
-    validate: (typed) => problem((typed ?? '').trim()),
+    validate: (typed) => problem(typed ?? ''),
     output: process.stderr,
   });
   if (isCancel(answer)) throw new Interrupted();
-  const key = (answer ?? '').trim();
-  registerSecret(key);
-  return key;
+  registerSecret(answer ?? '');
+  return answer ?? '';
 }

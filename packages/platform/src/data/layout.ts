@@ -1,8 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createFileAtomic } from './files.js';
+import { firstMasterKeys, MASTER_KEYS_MODE } from './master-keys.js';
 
 /** Where things are in a data directory; `docs/architecture.md` lists them. All paths are absolute. */
 export interface DataLayout {
@@ -56,11 +57,5 @@ export async function prepareDataDir(layout: DataLayout): Promise<void> {
   for (const path of [layout.secrets.urlSigningKey, layout.secrets.runnerToken]) {
     await createFileAtomic(path, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`, 0o600);
   }
-  await createFileAtomic(layout.secrets.masterKeys, firstMasterKeys(), 0o600);
-}
-
-/** A JSON Web Key Set of one key: what secrets at rest are wrapped with. */
-function firstMasterKeys(): string {
-  const k = randomBytes(SECRET_BYTES).toString('base64url');
-  return `${JSON.stringify({ keys: [{ kty: 'oct', kid: randomUUID(), k }] }, null, 2)}\n`;
+  await createFileAtomic(layout.secrets.masterKeys, firstMasterKeys(), MASTER_KEYS_MODE);
 }

@@ -94,6 +94,6 @@ export function requirementsMissing(missing: readonly Requirement[]): PegasusErr
   const sentence = `The workflow needs what is not set: ${named.join(', ')}. Set it, then run again.`;
   return new PegasusError('REQUIREMENTS_MISSING', sentence, {
     problems: missing.map(({ description }, i) => named[i] + (description ? `: ${description}` : '')),
-    hint: 'Set a secret with: pegasus-workflows secrets set <key>; a config with: pegasus-workflows configs set <key> <value>.',
+    hint: 'Set a secret with: pegasus-workflows secrets set <key>; a config with: pegasus-workflows configs set <key>.',
   });
 }

@@ -1,8 +1,17 @@
 import { type Scenario } from '../scenario.js';
 import { FIRST_RUN } from './first-run.js';
 import { PROJECT } from './project.js';
+import { PROJECTIONS } from './projections.js';
 import { RUNS } from './runs.js';
+import { SECRETS_AND_CONFIGS } from './secrets.js';
 import { WORKFLOWS } from './workflows.js';
 
 /** In this order, on one stage: what one leaves behind the next may use. */
-export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS];
+export const SCENARIOS: Scenario[] = [
+  ...FIRST_RUN,
+  ...PROJECT,
+  ...RUNS,
+  ...WORKFLOWS,
+  ...SECRETS_AND_CONFIGS,
+  ...PROJECTIONS,
+];
