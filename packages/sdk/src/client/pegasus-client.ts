@@ -2,6 +2,7 @@ import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
+import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
@@ -32,6 +33,8 @@ export class PegasusClient {
   readonly audit: AuditApi;
   readonly triggers: TriggersApi;
   readonly sms: SmsApi;
+  readonly connections: ConnectionsApi;
+  readonly externalCalls: ExternalCallsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -48,6 +51,8 @@ export class PegasusClient {
     this.audit = new AuditApi(this.#transport);
     this.triggers = new TriggersApi(this.#transport);
     this.sms = new SmsApi(this.#transport);
+    this.connections = new ConnectionsApi(this.#transport);
+    this.externalCalls = new ExternalCallsApi(this.#transport);
   }
 
   /**

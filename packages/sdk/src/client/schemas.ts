@@ -1,9 +1,12 @@
 import {
   acknowledgementSchema,
   backfillSchema,
+  connectionSchema,
+  connectionTestSchema,
   diagramCheckSchema,
   downloadUrlSchema,
   executionSchema,
+  externalAnswerSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
@@ -81,3 +84,6 @@ export const readSmsSent = smsSentSchema;
 export const readSmsMessage = smsMessageSchema;
 export const readSmsProvider = smsProviderSchema;
 export const readSmsOptOut = smsOptOutSchema;
+export const readConnection = connectionSchema;
+export const readConnectionTest = connectionTestSchema;
+export const readExternalAnswer = externalAnswerSchema;
