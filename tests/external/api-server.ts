@@ -25,7 +25,7 @@ export class ApiServer implements AsyncDisposable {
     server.on('request', (request: IncomingMessage, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', async () => {
+      const answer = async (): Promise<void> => {
         const { method = '', url: path = '', headers } = request;
         const seen = { method, path, headers, body: Buffer.concat(chunks) };
         api.seen.push(seen);
@@ -34,7 +34,8 @@ export class ApiServer implements AsyncDisposable {
           (await api.#replies.get(name!)?.(seen, api.of(name!).length)) ?? json(200, { ok: true });
         if (reply === 'break') request.socket.destroy();
         else if (reply !== 'hang') response.writeHead(reply.status, reply.headers).end(reply.body);
-      });
+      };
+      request.on('end', () => void answer());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return api;
