@@ -15,6 +15,7 @@ export type {
   UpdateOptions,
   WaitOptions,
 } from './executions.js';
+export type { ConnectionsApi, ExternalCallsApi } from './external.js';
 export type { IngressApi } from './ingress.js';
 export type { SmsApi } from './sms.js';
 export type { ConfigsApi } from './configs.js';
@@ -80,6 +81,13 @@ export type {
   RequirementsSummary,
   RotateIngressRequest,
   RotateWebhookSecretRequest,
+  CallExternalRequest,
+  Connection,
+  ConnectionTest,
+  CreateConnectionRequest,
+  ExternalAnswer,
+  TestConnectionRequest,
+  UpdateConnectionRequest,
   PutSmsOptOutRequest,
   PutSmsProviderRequest,
   SendSmsRequest,

@@ -4,6 +4,7 @@ import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { ExecutionsApi } from './executions.js';
+import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
@@ -42,6 +43,8 @@ export class PegasusClient {
   readonly projections: ProjectionsApi;
   readonly events: EventsApi;
   readonly eventTypes: EventTypesApi;
+  readonly connections: ConnectionsApi;
+  readonly externalCalls: ExternalCallsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -63,6 +66,8 @@ export class PegasusClient {
     this.projections = new ProjectionsApi(this.#transport);
     this.events = new EventsApi(this.#transport);
     this.eventTypes = new EventTypesApi(this.#transport);
+    this.connections = new ConnectionsApi(this.#transport);
+    this.externalCalls = new ExternalCallsApi(this.#transport);
   }
 
   /**

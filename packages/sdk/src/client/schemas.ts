@@ -3,6 +3,8 @@ import {
   backfillSchema,
   configSchema,
   deadLetterSchema,
+  connectionSchema,
+  connectionTestSchema,
   diagramCheckSchema,
   domainEventSchema,
   downloadUrlSchema,
@@ -10,6 +12,7 @@ import {
   eventDetailSchema,
   eventTypeSchema,
   executionSchema,
+  externalAnswerSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
@@ -106,3 +109,6 @@ export const readRuntimeValue = runtimeValueSchema;
 export const readMasterKeys = masterKeysSchema;
 export const readProjection = projectionSchema;
 export const readProjectionsPage = projectionsPageSchema;
+export const readConnection = connectionSchema;
+export const readConnectionTest = connectionTestSchema;
+export const readExternalAnswer = externalAnswerSchema;
