@@ -31,6 +31,7 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/master-keys': 403,
   'GET /api/v1/whoami': 200,
   'GET /api/v1/tenant': 200,
+  'GET /api/v1/quotas': 200,
   'GET /api/v1/members': 200,
   'POST /api/v1/members': 201,
   'GET /api/v1/keys': 200,

@@ -5,6 +5,7 @@ import {
   workflowSchema,
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { ACCESS_OUTPUTS } from './access.js';
 import { errorDocument } from './error.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
@@ -71,4 +72,5 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows list': z.array(workflowSchema),
   'workflows show': workflowSchema,
   'workflows fork': workflowSchema,
+  ...ACCESS_OUTPUTS,
 };

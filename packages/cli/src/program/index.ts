@@ -1,5 +1,6 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
+import { addAccessCommands } from './access.js';
 import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
@@ -41,6 +42,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addAccessCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;
