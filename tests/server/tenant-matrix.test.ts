@@ -175,6 +175,15 @@ forEachDialect('tenant matrix', (open) => {
     expect(gone, 'lines about calls that are not there').toEqual([]);
   });
 
+  it('has every act on a run in the audit log', () => {
+    // Those change no row that a trigger watches. A query changes nothing at all.
+    const acts = keyed().filter(
+      ({ method, path }) => method !== 'GET' && /\/executions\/:eid\/(?!query$)/.test(path),
+    );
+    expect(acts.length).toBeGreaterThan(5);
+    expect(acts.filter(({ audited }) => audited === undefined)).toEqual([]);
+  });
+
   it('answers 401 to no key, to nonsense, to an unknown key and to the runner token', async () => {
     const before = await server.snapshot();
     const wrong = [undefined, 'x', `vnd_${'0'.repeat(40)}`, server.settings.runnerToken];

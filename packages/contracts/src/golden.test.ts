@@ -18,6 +18,7 @@ import {
   listOf,
   recordedMutationSchema,
   queryAnswerSchema,
+  quotaUseSchema,
   requirementsSummarySchema,
   uploadUrlSchema,
   webhookMessageSchema,
@@ -49,6 +50,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'event-list': listOf(domainEventSchema),
   'event-dead-letters': listOf(deadLetterSchema),
   'mutation-list': listOf(recordedMutationSchema),
+  'quota-use': dataOf(quotaUseSchema),
   error: errorBodySchema,
 };
 
