@@ -21,6 +21,17 @@ forEachDialect('the audit log over HTTP', (open) => {
     return reply.body.data;
   };
 
+  /** Every column of every row, of every tenant. */
+  const wholeLog = async (): Promise<string> => {
+    await server.services.audit.flush();
+    const { rows } = await server.services.db.system((tx) =>
+      tx.execute<{ text: string }>(
+        sql`select coalesce(string_agg(audit_log::text, ' '), '') as text from audit_log`,
+      ),
+    );
+    return rows[0]!.text;
+  };
+
   it('has who changed what, with the names of the columns', async () => {
     const { key, principalId } = server.tenants.a;
     const body = { kind: 'SERVICE_ACCOUNT', name: 'audited', roles: ['workflow_developer'] };
@@ -104,6 +115,46 @@ forEachDialect('the audit log over HTTP', (open) => {
     expect((await read('?since=2020-01-01T00:00:00.000Z&limit=200')).length).toBe(everything.length);
   });
 
+  it('holds no value: no secret, configuration or signing secret, whatever is done with it', async () => {
+    const { key } = server.tenants.a;
+    const ok = async (method: string, path: string, body?: object): Promise<any> => {
+      const reply = await server.call(method, `/api/v1${path}`, { key, ...(body ? { body } : {}) });
+      expect(reply.status, `${method} ${path}`).toBeLessThan(300);
+      return reply.body.data;
+    };
+    const value = (kind: string) => `${kind}-${randomUUID()}`;
+    const [secret, config, later, shared] = ['secret', 'config', 'later', 'shared'].map(value);
+    const base = '/workflow-secrets-configs';
+    await ok('POST', `${base}/secrets`, { key: 'audited', value: secret });
+    await ok('DELETE', `${base}/secrets/audited`);
+    await ok('POST', `${base}/configs`, { key: 'audited', value: config });
+    await ok('PUT', `${base}/configs/audited`, { value: later });
+    await ok('DELETE', `${base}/configs/audited`);
+    await ok('POST', '/event-types', { name: 'audited.sent' });
+    const bearer = await ok('POST', '/integrations/bearer/ingress', {
+      auth: 'BEARER',
+      eventType: 'audited.sent',
+    });
+    const hmac = await ok('POST', '/integrations/hmac/ingress', {
+      preset: 'github',
+      eventType: 'audited.sent',
+      secret: shared,
+    });
+    const rotatedBearer = await ok('POST', '/integrations/bearer/ingress/rotate');
+    await ok('DELETE', '/integrations/hmac/ingress');
+    const webhook = await ok('POST', '/webhooks', { url: 'https://example.com/', statuses: ['FAILED'] });
+    const rotated = await ok('POST', `/webhooks/${webhook.id}/rotate-secret`);
+    await ok('DELETE', `/webhooks/${webhook.id}`);
+
+    const shown = [bearer, rotatedBearer, webhook, rotated].map(({ secret: text }) => text as string);
+    for (const text of shown) expect(text).toEqual(expect.stringMatching(/.{20}/));
+    expect(hmac.secret).toBeNull();
+    const text = await wholeLog();
+    expect(text).toContain('audited');
+    for (const one of [secret!, config!, later!, shared!]) expect(text).not.toContain(one);
+    for (const one of shown) expect(text).not.toContain(one.slice(12));
+  });
+
   it('holds no value: no key, whoever made it', async () => {
     const { key, principalId } = server.tenants.a;
     const made = await server.call<CreatedApiKey>('POST', '/api/v1/keys', {
@@ -117,14 +168,9 @@ forEachDialect('the audit log over HTTP', (open) => {
       key: server.tenants.platform.key,
       body: { slug: 'silent' },
     });
-    await server.services.audit.flush();
-    const { rows } = await server.services.db.system((tx) =>
-      tx.execute<{ text: string }>(
-        sql`select coalesce(string_agg(audit_log::text, ' '), '') as text from audit_log`,
-      ),
-    );
+    const text = await wholeLog();
     const values = [key, made.body.data.key, rotated.body.data.key, tenant.body.data.adminKey.key];
     // The audit log names keys by their first ten characters, as lists do.
-    for (const value of values) expect(rows[0]!.text).not.toContain(value.slice(10));
+    for (const value of values) expect(text).not.toContain(value.slice(10));
   });
 });

@@ -33,6 +33,7 @@ const WITHOUT_ID: Record<string, number> = {
   'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': 400,
   'GET /api/v1/whoami': 200,
   'GET /api/v1/tenant': 200,
+  'GET /api/v1/quotas': 200,
   'GET /api/v1/members': 200,
   'POST /api/v1/members': 201,
   'GET /api/v1/keys': 200,
@@ -188,6 +189,15 @@ forEachDialect('tenant matrix', (open) => {
       (label) => !labels.has(label),
     );
     expect(gone, 'lines about calls that are not there').toEqual([]);
+  });
+
+  it('has every act on a run in the audit log', () => {
+    // Those change no row that a trigger watches. A query changes nothing at all.
+    const acts = keyed().filter(
+      ({ method, path }) => method !== 'GET' && /\/executions\/:eid\/(?!query$)/.test(path),
+    );
+    expect(acts.length).toBeGreaterThan(5);
+    expect(acts.filter(({ audited }) => audited === undefined)).toEqual([]);
   });
 
   it('answers 401 to no key, to nonsense, to an unknown key and to the runner token', async () => {

@@ -32,7 +32,7 @@ export const quotasSchema = z.object({
   maxExecutionsPerDay: z.number().int().min(0).nullable(),
   /** Largest input of a run and payload of an event, in bytes of JSON. */
   maxPayloadBytes: z.number().int().min(0).nullable(),
-  /** Artifacts, projections and events together, in bytes. */
+  /** Artifacts, stored values and projections together, in bytes. */
   maxStorageBytes: z.number().int().min(0).nullable(),
 });
 /** The database keeps the first three in 32 bits. */
@@ -44,6 +44,32 @@ const quotasRequestSchema = z.strictObject({
   maxStorageBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().optional(),
 });
 export type QuotasRequest = z.infer<typeof quotasRequestSchema>;
+
+/** `GET /quotas`: the limits in force, and what is used of each. */
+export const quotaUseSchema = z.object({
+  openExecutions: z.object({ limit: z.number().int(), used: z.number().int() }),
+  /** Started since midnight UTC; `resetsAt` is the next one. */
+  executionsToday: z.object({
+    limit: z.number().int(),
+    used: z.number().int(),
+    resetsAt: timestampSchema,
+  }),
+  /** Of one input or payload; null: as large as a request may be. */
+  payloadBytes: z.object({ limit: z.number().int().nullable() }),
+  /** `used` is the sum of the others. */
+  storageBytes: z.object({
+    limit: z.number().int().nullable(),
+    used: z.number().int(),
+    /** Of every version, each artifact once, retired ones too. */
+    artifacts: z.number().int(),
+    /** Announced by uploads that are not finished yet. */
+    uploads: z.number().int(),
+    /** Secrets, as they are sealed, and configuration. */
+    storedValues: z.number().int(),
+    projections: z.number().int(),
+  }),
+});
+export type QuotaUse = z.infer<typeof quotaUseSchema>;
 
 export const tenantSchema = z.object({
   id: idSchema,

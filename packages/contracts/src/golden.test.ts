@@ -22,6 +22,7 @@ import {
   projectionsPageSchema,
   recordedMutationSchema,
   queryAnswerSchema,
+  quotaUseSchema,
   requirementsSummarySchema,
   smsProviderSchema,
   smsSentSchema,
@@ -61,6 +62,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'sms-provider': dataOf(smsProviderSchema),
   connection: dataOf(connectionSchema),
   'external-answer': dataOf(externalAnswerSchema),
+  'quota-use': dataOf(quotaUseSchema),
   error: errorBodySchema,
 };
 

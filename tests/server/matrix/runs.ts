@@ -1,6 +1,7 @@
 import { ARTIFACT_PATHS, type Action } from '@pegasus-workflows/contracts';
 import { runtimeTokens } from '@pegasus-workflows/kit';
 import { expect } from 'vitest';
+import { eventually } from '../../support/wait.js';
 import { artifact } from '../artifacts.js';
 import { type TestServer } from '../support.js';
 import { type ZipEntry } from '../zip.js';
@@ -34,6 +35,11 @@ export async function openRun(
   expect(started).toMatchObject({ status: 201 });
   const executionId: string = started.body.data.id;
   const execution = `${base}/executions/${executionId}`;
+  // Its row changes once more when Temporal has it.
+  await eventually(async () => {
+    const found = await server.call('GET', execution, { key: tenant.key });
+    expect(found.body.data.status).toBe('RUNNING');
+  });
   const token = await runtimeTokens(server.settings.runnerToken).sign(
     { executionId, tenantId: tenant.id, workflowId, actions: manifest.requiredActions ?? [] },
     3_600,

@@ -7,7 +7,7 @@
  * Invariants
  * 1. A registered secret of {@link SHORTEST_SECRET} characters or more is in no masked text: as it is, as JSON writes
  *    it, or as a URL does.
- * 2. What looks like an API key is masked, whether it was registered or not.
+ * 2. What looks like an API key is masked, whether it was registered or not; all but what {@link unmask} was told.
  * 3. A mask shows at most the last four characters of a key, and nothing of any other secret.
  */
 const KEY = /\bvnd_[A-Za-z0-9_-]+/g;
@@ -26,6 +26,17 @@ export function registerSecret(secret: string | undefined): void {
   const known = new Map(spellings);
   for (const form of forms) known.set(form, maskKey(secret));
   spellings = [...known].sort(([a], [b]) => b.length - a.length);
+}
+
+/** What is printed although it looks like a key. */
+const unmasked = new Set<string>();
+
+/**
+ * From now on this one text is printed as it is, where it stands as a word: the first characters of a key, which tell it
+ * from others and open nothing; or a new key, which its owner has asked to see.
+ */
+export function unmask(text: string): void {
+  unmasked.add(text);
 }
 
 /** Options whose value is a secret; a word that follows one, or is tied to it with `=`, is registered. */
@@ -53,7 +64,10 @@ export function maskKey(key: string): string {
 export function maskKeys(text: string): string {
   let masked = text;
   for (const [spelling, mask] of spellings) masked = masked.replaceAll(spelling, () => mask);
-  return masked.replace(KEY, (key) => (key.length >= 16 ? maskKey(key) : 'vnd_…'));
+  return masked.replace(KEY, (key) => {
+    if (unmasked.has(key)) return key;
+    return key.length >= 16 ? maskKey(key) : 'vnd_…';
+  });
 }
 
 function encoded(secret: string): string {

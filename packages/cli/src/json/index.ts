@@ -5,6 +5,7 @@ import {
   workflowSchema,
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { ACCESS_OUTPUTS } from './access.js';
 import { errorDocument } from './error.js';
 import { EVENT_OUTPUTS } from './events.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
@@ -82,4 +83,5 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   ...WEBHOOK_OUTPUTS,
   ...STORED_VALUE_OUTPUTS,
   ...PROJECTION_OUTPUTS,
+  ...ACCESS_OUTPUTS,
 };

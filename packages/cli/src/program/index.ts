@@ -1,5 +1,6 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
+import { addAccessCommands } from './access.js';
 import { addShellCommands } from './completion.js';
 import { addConfigCommands } from './configs.js';
 import { addCredentialCommands } from './credentials.js';
@@ -55,6 +56,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addSecretCommands(program);
   addConfigCommands(program);
   addProjectionCommands(program);
+  addAccessCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -6,6 +6,7 @@ import {
   dataOf,
   listOf,
   memberSchema,
+  quotaUseSchema,
   tenantSchema,
   whoAmISchema,
   type AddMemberRequest,
@@ -17,6 +18,7 @@ import {
   type CreatedTenant,
   type CreateTenantRequest,
   type Member,
+  type QuotaUse,
   type RotateApiKeyRequest,
   type Tenant,
   type UpdateMemberRequest,
@@ -47,6 +49,11 @@ export interface KeysQuery extends Page {
 /** Who makes the calls: tenant, member, key, and what it may do. */
 export async function whoAmI(transport: Transport, options: CallOptions = {}): Promise<WhoAmI> {
   return (await transport.json(get('/api/v1/whoami'), dataOf(whoAmISchema), options)).data;
+}
+
+/** The limits of the caller's tenant, and what is used of each. */
+export async function quotas(transport: Transport, options: CallOptions = {}): Promise<QuotaUse> {
+  return (await transport.json(get('/api/v1/quotas'), dataOf(quotaUseSchema), options)).data;
 }
 
 /** People and service accounts of the tenant. */

@@ -1,8 +1,9 @@
-import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
+import { RUNTIME_VARIABLES, type QuotaUse, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
+import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
@@ -109,6 +110,11 @@ export class PegasusClient {
   /** Who makes the calls: tenant, member, key, and what it may do. */
   async whoAmI(options: CallOptions = {}): Promise<WhoAmI> {
     return whoAmI(this.#transport, options);
+  }
+
+  /** The limits of the tenant, and what is used of each. */
+  async quotas(options: CallOptions = {}): Promise<QuotaUse> {
+    return quotas(this.#transport, options);
   }
 
   /** Safe to log: the token is in private state, which neither JSON nor `util.inspect` can see. */

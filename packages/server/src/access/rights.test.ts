@@ -1,4 +1,11 @@
-import { ACTIONS, actionsOf, ROLES, type Role } from '@pegasus-workflows/contracts';
+import {
+  ACTIONS,
+  actionsOf,
+  ROLE_ACTIONS,
+  ROLES,
+  type Action,
+  type Role,
+} from '@pegasus-workflows/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Principal } from '../infra/context.js';
@@ -16,6 +23,21 @@ describe('rights of a key', () => {
           const both = actionsOf(key).has(action) && (!principal || actionsOf(principal).has(action));
           expect(allowed.has(action)).toBe(both);
         }
+      }),
+    );
+  });
+
+  it('are what the table of roles says, entry by entry', () => {
+    /** The slow and obvious way: look the action up in each row of the table. */
+    const mayByTable = (held: readonly Role[], action: Action): boolean => {
+      for (const role of held)
+        for (const entry of ROLE_ACTIONS[role] as readonly Action[]) if (entry === action) return true;
+      return false;
+    };
+    fc.assert(
+      fc.property(roles, limit, fc.constantFrom(...ACTIONS), (key, principal, action) => {
+        const may = mayByTable(key, action) && (principal === null || mayByTable(principal, action));
+        expect(effectiveActions(key, principal).has(action)).toBe(may);
       }),
     );
   });

@@ -7,6 +7,7 @@ import {
   listOf,
   memberSchema,
   pageQuerySchema,
+  quotaUseSchema,
   updateMemberRequestSchema,
   whoAmISchema,
 } from '@pegasus-workflows/contracts';
@@ -17,6 +18,7 @@ import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { readAudit } from './audit-reader.js';
 import { addMember, listMembers, removeMember, updateMember } from './members.js';
+import { quotaUse } from './quotas.js';
 import { mountKeys } from './routes-keys.js';
 import { mountTenants } from './routes-tenants.js';
 import { whoAmI } from './who-am-i.js';
@@ -49,6 +51,17 @@ function mountWhoAmI(app: OpenAPIHono<AppEnv>, services: Services): void {
       responses: { 200: { description: 'The caller', schema: dataOf(whoAmISchema) } },
     },
     async ({ c, principal }) => data(c, await whoAmI(services, principal)),
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/api/v1/quotas',
+      action: 'any-key',
+      summary: "The limits of the caller's tenant, and what is used of each",
+      responses: { 200: { description: 'The limits', schema: dataOf(quotaUseSchema) } },
+    },
+    async ({ c, principal }) => data(c, await quotaUse(services, principal)),
   );
 }
 

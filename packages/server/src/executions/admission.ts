@@ -20,8 +20,6 @@ export interface TenantQuotas {
   perDay: number;
   /** Bytes of JSON of a run's input or an event's payload; no limit but the request's own when null. */
   payloadBytes: number | null;
-  /** Bytes of artifacts, projections and events together; no limit when null. */
-  storageBytes: number | null;
   disabled: boolean;
 }
 
@@ -90,7 +88,6 @@ export class Admission {
       open: tenant?.maxOpenExecutions ?? limits.open,
       perDay: tenant?.maxExecutionsPerDay ?? limits.perDay,
       payloadBytes: tenant?.maxPayloadBytes ?? null,
-      storageBytes: tenant?.maxStorageBytes ?? null,
       disabled: (tenant?.disabledAt ?? null) !== null,
     };
   }

@@ -86,6 +86,8 @@ export interface RouteEntry {
   action: Access;
   /** Media type of the request's body, if it takes one. */
   hasBody: boolean;
+  /** The act that the audit log has before it is done. */
+  audited?: string;
 }
 
 const tables = new WeakMap<OpenAPIHono<AppEnv>, RouteEntry[]>();
@@ -108,7 +110,13 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
   const method = operation.method.toUpperCase() as Uppercase<Method>;
   tables.set(app, [
     ...(tables.get(app) ?? []),
-    { method, path, action, hasBody: request?.body !== undefined },
+    {
+      method,
+      path,
+      action,
+      hasBody: request?.body !== undefined,
+      ...(operation.audited === undefined ? {} : { audited: operation.audited }),
+    },
   ]);
   document(app, operation);
   const handler: Handler<AppEnv> = async (c) => {

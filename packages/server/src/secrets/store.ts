@@ -1,4 +1,5 @@
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
+import { refuseOverStorage } from '../access/storage-quota.js';
 import { type Tx } from '../infra/database.js';
 import { storedValues } from '../infra/schema.js';
 
@@ -18,16 +19,17 @@ function named({ kind, group, key }: ValueName) {
   return and(eq(storedValues.kind, kind), eq(storedValues.group, group), eq(storedValues.key, key));
 }
 
-/** Inserts a value; `undefined`, and nothing changed, when its name is taken. */
+/** Inserts a value; `undefined`, and nothing changed, when its name is taken. Throws STORAGE_QUOTA_EXCEEDED. */
 export async function insertValue(
   tx: Tx,
   row: typeof storedValues.$inferInsert,
 ): Promise<StoredValueRow | undefined> {
   const [inserted] = await tx.insert(storedValues).values(row).onConflictDoNothing().returning();
+  if (inserted) await refuseOverStorage(tx, inserted.tenantId);
   return inserted;
 }
 
-/** Inserts or replaces a configuration value, in one statement; `isNew` tells which. A description that is not given stays. */
+/** Inserts or replaces a configuration value, in one statement; `isNew` tells which. A description that is not given stays. Throws STORAGE_QUOTA_EXCEEDED. */
 export async function upsertConfig(
   tx: Tx,
   row: typeof storedValues.$inferInsert & { description?: string | null | undefined },
@@ -46,6 +48,7 @@ export async function upsertConfig(
       },
     })
     .returning({ ...getTableColumns(storedValues), isNew: sql<boolean>`xmax = 0` });
+  await refuseOverStorage(tx, written!.tenantId);
   const { isNew, ...present } = written!;
   return { row: present, isNew };
 }

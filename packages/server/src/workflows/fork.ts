@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { refuseOverStorage } from '../access/storage-quota.js';
 import { type Principal, type Services } from '../infra/context.js';
 import { insertWorkflow, lockArtifact, requireVisible, visibilityOf, type WorkflowRow } from './store.js';
 
 /**
  * Copies a GLOBAL workflow into the caller's tenant, in one transaction. The artifact is content-addressed, so no byte
  * is copied. Throws NOT_FOUND when there is no such GLOBAL workflow, CONFLICT when the tenant has that name@version, or
- * the workflow is retired.
+ * the workflow is retired, and STORAGE_QUOTA_EXCEEDED.
  */
 export async function forkWorkflow(
   services: Services,
@@ -25,7 +26,7 @@ export async function forkWorkflow(
     }
     await lockArtifact(tx, source.artifactSha256);
     const now = services.clock();
-    return insertWorkflow(tx, {
+    const fork = await insertWorkflow(tx, {
       ...source,
       id: randomUUID(),
       tenantId,
@@ -36,5 +37,7 @@ export async function forkWorkflow(
       createdAt: now,
       updatedAt: now,
     });
+    await refuseOverStorage(tx, tenantId);
+    return fork;
   });
 }

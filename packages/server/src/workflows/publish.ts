@@ -11,6 +11,7 @@ import { type VerifiedArtifact } from '@pegasus-workflows/project/verify';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { StagedSizeError, type StagedArtifact } from '../infra/artifacts.js';
 import { type Principal, type Services } from '../infra/context.js';
+import { refuseOverStorage } from '../access/storage-quota.js';
 import { signUploadUrl } from './signed-urls.js';
 import {
   consumeUpload,
@@ -50,7 +51,7 @@ export interface PublishHooks {
 /** How long after its URL has expired a reservation can still be finalized: an upload may take its time. */
 export const FINALIZE_GRACE_SECONDS = 3_600;
 
-/** Reserves a workflow id and answers where to upload. Throws CONFLICT when name@version exists. */
+/** Reserves a workflow id and answers where to upload. Throws CONFLICT when name@version exists, STORAGE_QUOTA_EXCEEDED. */
 export async function reserveUpload(
   services: Services,
   principal: Principal,
@@ -63,6 +64,7 @@ export async function reserveUpload(
   await services.db.tenant(tenantId, async (tx) => {
     await refuseTaken(tx, tenantId, request.name, request.version);
     await insertUpload(tx, { workflowId, tenantId, createdByUserId, expiresAt, createdAt: now, ...request });
+    await refuseOverStorage(tx, tenantId);
   });
   const uploadUrl = signUploadUrl(services.settings, workflowId, request.sizeBytes, now);
   return { workflowId, uploadUrl, expiresInSeconds: LIMITS.uploadUrlSeconds };
@@ -177,7 +179,7 @@ async function storeAndInsert(
       stored = true;
       await services.artifacts.promote(staged, sha256);
       failpoint('publish.after-store');
-      return insertWorkflow(tx, {
+      const row = await insertWorkflow(tx, {
         id: reservation.workflowId,
         tenantId: principal.tenantId,
         name: manifest.name,
@@ -192,6 +194,9 @@ async function storeAndInsert(
         createdAt: now,
         updatedAt: now,
       });
+      // The reservation has counted until now; the quota may have been lowered since.
+      await refuseOverStorage(tx, principal.tenantId);
+      return row;
     });
   } catch (error) {
     // When this fails too (the database is gone, say), the sweeper does it later.

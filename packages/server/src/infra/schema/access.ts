@@ -29,7 +29,7 @@ export const tenants = pgTable(
     maxExecutionsPerDay: integer('max_executions_per_day'),
     /** Largest input of a run and payload of an event, in bytes of JSON. */
     maxPayloadBytes: integer('max_payload_bytes'),
-    /** Artifacts, projections and events together. */
+    /** Artifacts, stored values and projections together. */
     maxStorageBytes: bigint('max_storage_bytes', { mode: 'number' }),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
