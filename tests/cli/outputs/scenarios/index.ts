@@ -1,8 +1,19 @@
 import { type Scenario } from '../scenario.js';
+import { EVENTS } from './events.js';
 import { FIRST_RUN } from './first-run.js';
 import { PROJECT } from './project.js';
 import { RUNS } from './runs.js';
+import { TRIGGERS } from './triggers.js';
+import { WEBHOOKS } from './webhooks.js';
 import { WORKFLOWS } from './workflows.js';
 
 /** In this order, on one stage: what one leaves behind the next may use. */
-export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS];
+export const SCENARIOS: Scenario[] = [
+  ...FIRST_RUN,
+  ...PROJECT,
+  ...RUNS,
+  ...WORKFLOWS,
+  ...EVENTS,
+  ...WEBHOOKS,
+  ...TRIGGERS,
+];
