@@ -16,12 +16,14 @@ import { Emitter, Server, setTheScene, type Scene } from './fire.js';
 /**
  * Thousands of events while servers are killed at every failpoint on the way from the emit to the started run and at
  * random, and on PostgreSQL two servers at once and the database itself. Afterwards each (event, matching trigger) has
- * exactly one execution, and Temporal has exactly one run of each. `PEGASUS_FIRE_EVENTS` says how many events.
+ * exactly one execution, and Temporal has exactly one run of each. `npm run test:fire` does it with 5 000 events;
+ * `PEGASUS_FIRE_EVENTS` says how many. Among all other tests there are fewer, and every failpoint all the same.
  */
-const EVENTS = Number(process.env['PEGASUS_FIRE_EVENTS'] ?? 5_000);
+const EVENTS = Number(process.env['PEGASUS_FIRE_EVENTS'] ?? 500);
 const FAILPOINTS = [
   'outbox.claimed=kill@2',
-  'outbox.claimed-alone=kill@2',
+  // The kill before this one may have left no more than one item.
+  'outbox.claimed-alone=kill@1',
   'events.before-finish=kill@2',
   'events.before-commit=kill@2',
   'events.after-commit=kill@2',
@@ -29,7 +31,7 @@ const FAILPOINTS = [
   'queued.before-start=kill@20',
   'queued.after-start=kill@20',
 ];
-const RANDOM_KILLS = 6;
+const RANDOM_KILLS = EVENTS < 2_000 ? 2 : 6;
 const HOUR = 3_600_000;
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -43,7 +45,9 @@ async function withEveryFailpoint(servers: readonly Server[], emitter: Emitter):
   const [first, ...others] = servers as [Server, ...Server[]];
   const chunk = Math.ceil(EVENTS / 2 / FAILPOINTS.length);
   for (const failpoint of FAILPOINTS) {
-    await Promise.all([first.start(failpoint), ...others.map((other) => other.start())]);
+    // What was left behind is the armed one's to find, and nobody else's.
+    const company = failpoint.startsWith('outbox.claimed-alone') ? [] : others;
+    await Promise.all([first.start(failpoint), ...company.map((other) => other.start())]);
     emitter.allow(chunk);
     await aMoment(1_000);
     // So that the armed one has something to do.

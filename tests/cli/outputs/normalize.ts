@@ -1,6 +1,6 @@
 /** What is told only when something takes long: `packaging demo …`, `packaging demo: bundling`. */
 const PROGRESS =
-  /^(?:packaging|publishing|starting|waiting|reading|replaying|asking|running|stopping|sending)\b.*(?: …|: .*)$/;
+  /^(?:packaging|publishing|starting|waiting|reading|replaying|asking|running|stopping|sending|emitting|creating|changing|moving|discarding|calling)\b.*(?: …|: .*)$/;
 
 /** Steps that a live timeline told of while they were open, and what they waited for: which ones it catches is chance. */
 const OPEN_STEPS = /^ *(?:\+\S+ \w+ +)?▸ .*\n(?: {8,}until .*\n)*/gm;
@@ -15,23 +15,28 @@ export function normalize(text: string, places: readonly (readonly [from: string
   let named = text.replace(OPEN_STEPS, '');
   for (const [from, to] of places) named = named.replaceAll(from, to);
   const ids = new Map<string, string>();
-  return named
-    .split('\n')
-    .filter((line) => !PROGRESS.test(line))
-    .join('\n')
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, (id) => {
-      if (!ids.has(id)) ids.set(id, `<id-${ids.size + 1}>`);
-      return ids.get(id)!;
-    })
-    .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
-    .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
-    .replace(/sha256 [0-9a-f]{12}\b/g, 'sha256 <12>')
-    .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?/g, '<time>')
-    .replace(/\b\d+(\.\d+)? (ms|s|min|h)\b/g, '<duration>')
-    .replace(/\b\d+(\.\d+)? (B|KiB|MiB)\b/g, '<size>')
-    .replace(/("(?:durationMs|startMs|sizeBytes|artifactSizeBytes|elapsedMs)": )\d+/g, '$1<number>')
-    .replace(/([^\s]) {2,}/g, '$1  ')
-    .replace(/^ +(?=\+?<duration>)/gm, '  ')
-    .replace(/-{6,}|─{6,}/g, (line) => line.slice(0, 6))
-    .replace(/[ \t]+$/gm, '');
+  return (
+    named
+      .split('\n')
+      .filter((line) => !PROGRESS.test(line))
+      .join('\n')
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, (id) => {
+        if (!ids.has(id)) ids.set(id, `<id-${ids.size + 1}>`);
+        return ids.get(id)!;
+      })
+      .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
+      .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
+      .replace(/(?:\.\.\/)*pegasus-push-\w{6}(?=\/)/g, '<temporary>')
+      // The first characters of an ingress's token or secret.
+      .replace(/\b(pg[is])_[\w-]{4}(?![\w-])/g, '$1_<4>')
+      .replace(/sha256 [0-9a-f]{12}\b/g, 'sha256 <12>')
+      .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?/g, '<time>')
+      .replace(/\b\d+(\.\d+)? (ms|s|min|h)\b/g, '<duration>')
+      .replace(/\b\d+(\.\d+)? (B|KiB|MiB)\b/g, '<size>')
+      .replace(/("(?:durationMs|startMs|sizeBytes|artifactSizeBytes|elapsedMs)": )\d+/g, '$1<number>')
+      .replace(/([^\s]) {2,}/g, '$1  ')
+      .replace(/^ +(?=\+?<duration>)/gm, '  ')
+      .replace(/-{6,}|─{6,}/g, (line) => line.slice(0, 6))
+      .replace(/[ \t]+$/gm, '')
+  );
 }

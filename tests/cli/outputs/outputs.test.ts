@@ -29,11 +29,15 @@ async function play(stage: Stage, scenario: Scenario, more: string[]): Promise<F
   const { cwd, env, input } = scenario;
   const finished = await stage.run([...scenario.args, ...more], {
     ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env }),
+    ...(env === undefined ? {} : { env: filled(stage, env) }),
     ...(input === undefined ? {} : { input: stage.fill(input) }),
   });
   await scenario.after?.(stage);
   return finished;
+}
+
+function filled(stage: Stage, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, stage.fill(value ?? '')]));
 }
 
 function shown(stage: Stage, { code, stdout, stderr }: Finished): string {

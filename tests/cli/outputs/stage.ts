@@ -7,6 +7,7 @@ import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
 import { testTemporalEnv } from '../../support/temporal.js';
 import { eventually } from '../../support/wait.js';
+import { TestReceiver } from '../../webhooks/receiver.js';
 import { Terminal, type Finished } from '../cli.js';
 import { normalize } from './normalize.js';
 
@@ -27,14 +28,21 @@ export class Stage implements AsyncDisposable {
   private constructor(
     readonly platform: TestPlatform,
     readonly terminal: Terminal,
+    /** Takes what it is told at `/told`, fails at `/broken`. */
+    private readonly receiver: TestReceiver,
     /** An address where nothing answers. */
     private readonly closed: string,
   ) {}
 
   static async open(): Promise<Stage> {
-    const [platform, terminal] = await Promise.all([startTestPlatform(), Terminal.open(testTemporalEnv())]);
+    const receiver = await TestReceiver.start();
+    receiver.behave('/broken', () => ({ status: 500 }));
+    const [platform, terminal] = await Promise.all([
+      startTestPlatform({ env: { PEGASUS_EGRESS_ALLOW: '127.0.0.1' } }),
+      Terminal.open(testTemporalEnv()),
+    ]);
     await mkdir(path.join(terminal.root, 'home', '.pegasus'), { recursive: true, mode: 0o700 });
-    return new Stage(platform, terminal, await closedAddress());
+    return new Stage(platform, terminal, receiver, await closedAddress());
   }
 
   /** The profiles that `dev` and an operator would have written. */
@@ -76,6 +84,7 @@ export class Stage implements AsyncDisposable {
   fill(text: string): string {
     return text
       .replaceAll('{url}', this.platform.url)
+      .replaceAll('{receiver}', this.receiver.url(''))
       .replaceAll('{root}', this.terminal.root)
       .replaceAll('{closed}', this.closed)
       .replace(/\{secret\.(\w+)\}/g, (_, name: keyof typeof SECRETS) => SECRETS[name])
@@ -92,6 +101,47 @@ export class Stage implements AsyncDisposable {
     const [newest] = runs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
     if (!newest) throw new Error(`${workflow} has no run to keep`);
     this.kept.set(as, newest.id);
+  }
+
+  /** Keeps the id of a workflow's trigger of this kind. */
+  async keepTrigger(workflow: string, kind: 'EVENT' | 'SCHEDULE', as: string): Promise<void> {
+    const client = this.client();
+    const versions = (await client.workflows.list()).filter(({ name }) => name === workflow);
+    const triggers = (await Promise.all(versions.map(({ id }) => client.triggers.list(id)))).flat();
+    this.keep(
+      as,
+      triggers.find((trigger) => trigger.kind === kind),
+    );
+  }
+
+  /** Keeps the id of the newest event of a type, once it has started its runs. */
+  async keepDispatchedEvent(type: string, as: string): Promise<void> {
+    const client = this.client();
+    const [event] = await client.events.list({ type, limit: 1 });
+    this.keep(as, event);
+    await eventually(async () => {
+      const { dispatch, deliveries } = await client.events.get(event!.id);
+      expect([dispatch.status, deliveries.map(({ status }) => status)]).toEqual(['DISPATCHED', ['RUNNING']]);
+    });
+  }
+
+  async keepNewestWebhook(as: string): Promise<void> {
+    this.keep(as, (await this.client().webhooks.list())[0]);
+  }
+
+  /** Keeps the id of a kept webhook's newest delivery, once it was taken. */
+  async keepDelivery(webhook: string, as: string): Promise<void> {
+    const [delivery] = await eventually(async () => {
+      const deliveries = await this.client().webhooks.deliveries(this.kept.get(webhook)!, { limit: 1 });
+      expect(deliveries).toEqual([expect.objectContaining({ status: 'DELIVERED' })]);
+      return deliveries;
+    });
+    this.keep(as, delivery);
+  }
+
+  private keep(as: string, row: { id: string } | undefined): void {
+    if (!row) throw new Error(`there is nothing to keep as ${as}`);
+    this.kept.set(as, row.id);
   }
 
   /** Copies a project of `fixtures/` into the stage's root. */
@@ -119,6 +169,7 @@ export class Stage implements AsyncDisposable {
     return normalize(text, [
       [this.platform.url, '<url>'],
       [`port ${new URL(this.platform.url).port}`, 'port <port>'],
+      [this.receiver.url(''), '<receiver>'],
       [this.closed, '<closed>'],
       [this.platform.dataDir, '<data>'],
       [this.terminal.root, '<root>'],
@@ -127,6 +178,7 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.platform.dispose();
+    await this.receiver[Symbol.asyncDispose]();
     await this.terminal[Symbol.asyncDispose]();
   }
 }

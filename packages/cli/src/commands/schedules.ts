@@ -80,7 +80,7 @@ export async function backfill(
   });
   const runs = answer.executionIds.length;
   out.line(
-    `${answer.ticks} ${answer.ticks === 1 ? 'tick' : 'ticks'} from ${formatTime(request.from)} to ${formatTime(request.to)} UTC; ${runs} ${runs === 1 ? 'run waits' : 'runs wait'} for its turn, the others had theirs.`,
+    `${answer.ticks} ${answer.ticks === 1 ? 'tick' : 'ticks'} from ${formatTime(request.from)} to ${formatTime(request.to)} UTC: ${runs} to run, one at a time; the others had their run.`,
   );
   if (runs > 0)
     out.note(out.noteColors.quiet(`see them: pegasus-workflows executions list ${workflow.name}`));

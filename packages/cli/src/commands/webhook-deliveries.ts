@@ -20,9 +20,11 @@ export async function test(context: Context, webhookId: string): Promise<number>
   const { out } = context;
   const tried = await withProgress(out, 'calling the receiver', () => client.webhooks.test(webhookId));
   const took = formatDuration(tried.durationMs);
-  const answer = tried.responseStatus === null ? '' : `, which answered ${tried.responseStatus}`;
-  if (tried.delivered) out.line(`${out.colors.good('✓')} taken by the receiver${answer}, in ${took}`);
-  else out.line(`${out.colors.bad('✗')} not taken${answer}, after ${took}: ${tried.error ?? 'no reason'}`);
+  if (tried.delivered)
+    out.line(
+      `${out.colors.good('✓')} taken by the receiver, which answered ${tried.responseStatus}, in ${took}`,
+    );
+  else out.line(`${out.colors.bad('✗')} not taken, after ${took}: ${tried.error ?? 'no reason is known'}`);
   out.result(tried);
   return tried.delivered ? EXIT.done : EXIT.failed;
 }

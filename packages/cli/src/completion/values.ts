@@ -37,6 +37,9 @@ const SOURCES: Record<string, (place: ValuePlace) => Promise<Values>> = {
   output: () => Promise.resolve({ candidates: [], rest: 'files' }),
   file: () => Promise.resolve({ candidates: [], rest: 'files' }),
   from: () => Promise.resolve({ candidates: [], rest: 'files' }),
+  filterFile: () => Promise.resolve({ candidates: [], rest: 'files' }),
+  secretFromFile: () => Promise.resolve({ candidates: [], rest: 'files' }),
+  out: () => Promise.resolve({ candidates: [], rest: 'files' }),
 };
 
 /** Values that exist on this machine for an argument or option of that name. Never throws, never calls a platform. */

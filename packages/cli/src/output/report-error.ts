@@ -61,6 +61,8 @@ const HINTS: Record<string, string> = {
     'Check the key: `pegasus-workflows doctor` shows which credentials file and profile are in force.',
   FORBIDDEN: 'Use a key whose role has that permission: --profile <name>.',
   WORKFLOW_MUST_FORK: 'Copy it into your tenant first: `pegasus-workflows workflows fork <workflow>`.',
+  EXTERNAL_ADDRESS_REFUSED:
+    'Use an address on the public internet, or ask the operator to allow this one (PEGASUS_EGRESS_ALLOW).',
   SERVICE_UNAVAILABLE:
     'Is the platform running? `pegasus-workflows doctor` looks; `pegasus-workflows dev` starts it here.',
 };

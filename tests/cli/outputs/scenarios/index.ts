@@ -1,9 +1,12 @@
 import { type Scenario } from '../scenario.js';
+import { EVENTS } from './events.js';
 import { FIRST_RUN } from './first-run.js';
 import { PROJECT } from './project.js';
 import { PROJECTIONS } from './projections.js';
 import { RUNS } from './runs.js';
 import { SECRETS_AND_CONFIGS } from './secrets.js';
+import { TRIGGERS } from './triggers.js';
+import { WEBHOOKS } from './webhooks.js';
 import { WORKFLOWS } from './workflows.js';
 
 /** In this order, on one stage: what one leaves behind the next may use. */
@@ -14,4 +17,7 @@ export const SCENARIOS: Scenario[] = [
   ...WORKFLOWS,
   ...SECRETS_AND_CONFIGS,
   ...PROJECTIONS,
+  ...EVENTS,
+  ...WEBHOOKS,
+  ...TRIGGERS,
 ];
