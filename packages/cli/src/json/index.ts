@@ -5,6 +5,7 @@ import {
   workflowSchema,
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { CONTROLS } from './controls.js';
 import { errorDocument } from './error.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
@@ -65,6 +66,7 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'executions watch': executionSchema,
   'executions cancel': executionSchema,
   'executions retry': executionSchema,
+  ...CONTROLS,
   'executions signal': executionSchema,
   'executions query': queryAnswerSchema,
   'executions export': z.union([historyExportSchema, writtenHistory.describe('With --output.')]),

@@ -3,6 +3,13 @@ export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js'
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { TriggersApi } from './triggers.js';
+export type {
+  LiveApi,
+  LiveExecutionEvent,
+  LiveExecutionsEvent,
+  LiveExecutionsOptions,
+  LiveOptions,
+} from './live.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ControlOptions,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
+import { LiveApi } from './live.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { Transport } from './transport.js';
 import { WebhooksApi } from './webhooks.js';
@@ -23,6 +24,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly live: LiveApi;
   readonly ingress: IngressApi;
   readonly webhooks: WebhooksApi;
   readonly members: MembersApi;
@@ -38,6 +40,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);
     this.members = new MembersApi(this.#transport);
