@@ -1,9 +1,8 @@
-import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
 import { withProgress } from '../output/progress.js';
 import { checkHandler } from '../runs/handlers.js';
-import { readJsonOption } from '../runs/input.js';
+import { readArgs } from '../runs/input.js';
 import { type Where } from '../workflows/resolve.js';
 import { find } from './executions.js';
 
@@ -69,18 +68,4 @@ export async function query(
   });
   out.line(typeof result === 'string' ? result : JSON.stringify(result ?? null, null, 2));
   out.result({ result: result ?? null });
-}
-
-async function readArgs(
-  context: Context,
-  { input, arg = [] }: { input?: string; arg?: string[] },
-): Promise<unknown[]> {
-  if (input !== undefined && arg.length > 0)
-    throw new PegasusError('VALIDATION_ERROR', '--input and --arg cannot be given together.', {
-      hint: '--input is the only argument; repeat --arg for several.',
-    });
-  if (input !== undefined) return [await readJsonOption(context, '--input', input)];
-  const values: unknown[] = [];
-  for (const one of arg) values.push(await readJsonOption(context, '--arg', one));
-  return values;
 }

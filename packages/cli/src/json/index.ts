@@ -6,6 +6,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { ACCESS_OUTPUTS } from './access.js';
+import { CONTROLS } from './controls.js';
 import { errorDocument } from './error.js';
 import { EVENT_OUTPUTS } from './events.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
@@ -71,6 +72,7 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'executions watch': executionSchema,
   'executions cancel': executionSchema,
   'executions retry': executionSchema,
+  ...CONTROLS,
   'executions signal': executionSchema,
   'executions query': queryAnswerSchema,
   'executions export': z.union([historyExportSchema, writtenHistory.describe('With --output.')]),

@@ -2,9 +2,10 @@ import { Option, type Command } from 'commander';
 import type { ListOptions, ShowOptions } from '../commands/executions.js';
 import type { SignalOptions } from '../commands/messages.js';
 import type { Where } from '../workflows/resolve.js';
+import { addControlCommands } from './controls.js';
 import { directory, environment, WORKFLOW, type Program } from './program.js';
 
-const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
+export const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
 /** An option that can be given several times: its values in order. */
 export const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
@@ -12,7 +13,7 @@ export const several = (value: string, before: string[] | undefined): string[] =
 export function addExecutionCommands(program: Program): void {
   const executions = program
     .command('executions')
-    .description('Runs of a workflow: list, show, watch, cancel, retry, signal, query, export.');
+    .description('Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.');
   executions
     .command('list')
     .description('Runs, newest first. A name covers all its versions, name@version that one.')
@@ -56,6 +57,7 @@ export function addExecutionCommands(program: Program): void {
     );
   addChangingCommands(program, executions);
   addMessageCommands(program, executions);
+  addControlCommands(program, executions);
   executions
     .command('export')
     .summary('the whole history of a run, to keep and to replay')

@@ -15,6 +15,13 @@ export function addRunCommands(program: Program): void {
     .option('--follow', 'wait, and show each step as it happens')
     .option('--latest', 'the newest version, whatever deployments.toml says')
     .option('--dry-run', 'read for real, change nothing, and show what would have been done')
+    .option('--delay <time>', 'start later: in 30s, 15m, 2h, 3d, or at an ISO time in UTC')
+    .option('--priority <n>', '1 is the most urgent, 5 the least (default: 3)')
+    .option('--concurrency-key <key>', 'of the open runs with one key, only so many run at once')
+    .option('--concurrency-limit <n>', 'how many (default: 1)')
+    .option('--debounce <key>', 'one run for all requests with one key, with the last input')
+    .option('--debounce-for <time>', 'how long after the last of them it starts, such as 30s')
+    .option('--idempotency-key <key>', 'a repeat with the same key answers with the same run')
     .addOption(environment())
     .addOption(directory())
     .action(

@@ -9,6 +9,11 @@ import { type Context } from '../context.js';
 import { nearest } from '@pegasus-workflows/project/nearest';
 import { type FoundExecution } from './find.js';
 
+const KINDS = {
+  signal: { of: 'signals', code: 'NOT_FOUND' },
+  query: { of: 'queries', code: 'QUERY_REJECTED' },
+  update: { of: 'updates', code: 'UPDATE_REJECTED' },
+} as const;
 /** Every run answers to these; they are Temporal's own. */
 const BUILT_IN = /^__/;
 
@@ -16,19 +21,19 @@ const BUILT_IN = /^__/;
  * Makes sure that a run has a handler of this name now. A signal cannot be taken back and a run keeps one that it does
  * not know, so a misspelt one is refused. A run that cannot be asked is no reason to refuse: a note says so.
  *
- * @throws PegasusError NOT_FOUND (signal) or QUERY_REJECTED, with the nearest handler
+ * @throws PegasusError NOT_FOUND (signal), QUERY_REJECTED or UPDATE_REJECTED, with the nearest handler
  */
 export async function checkHandler(
   context: Context,
   client: PegasusClient,
   { workflow, execution }: FoundExecution,
-  kind: 'signal' | 'query',
+  kind: keyof typeof KINDS,
   name: string,
 ): Promise<void> {
   if (BUILT_IN.test(name)) return;
   const handlers = await handlersOf(context, client, workflow.id, execution.id);
   if (!handlers) return;
-  const names = (kind === 'signal' ? handlers.signals : handlers.queries)
+  const names = handlers[KINDS[kind].of]
     .map((handler) => handler.name)
     .filter((one) => !BUILT_IN.test(one));
   // A handler without a name takes whatever comes.
@@ -39,8 +44,7 @@ export async function checkHandler(
     : names.length > 0
       ? `It has: ${names.join(', ')}.`
       : `It has none${kind === 'signal' ? ' at present' : ''}.`;
-  const code = kind === 'signal' ? 'NOT_FOUND' : 'QUERY_REJECTED';
-  throw new PegasusError(code, `${workflow.name} run ${execution.id} has no ${kind} "${name}".`, {
+  throw new PegasusError(KINDS[kind].code, `${workflow.name} run ${execution.id} has no ${kind} "${name}".`, {
     hint: kind === 'signal' ? `${said} To send it all the same: --force` : said,
   });
 }

@@ -65,3 +65,21 @@ async function readSource({ cwd }: Context, option: string, given: string): Prom
     });
   }
 }
+
+/**
+ * The arguments of a handler: one by `--input`, or any number by `--arg`.
+ * @throws PegasusError VALIDATION_ERROR
+ */
+export async function readArgs(
+  context: Context,
+  { input, arg = [] }: { input?: string; arg?: string[] },
+): Promise<unknown[]> {
+  if (input !== undefined && arg.length > 0)
+    throw new PegasusError('VALIDATION_ERROR', '--input and --arg cannot be given together.', {
+      hint: '--input is the only argument; repeat --arg for several.',
+    });
+  if (input !== undefined) return [await readJsonOption(context, '--input', input)];
+  const values: unknown[] = [];
+  for (const one of arg) values.push(await readJsonOption(context, '--arg', one));
+  return values;
+}

@@ -4,6 +4,13 @@ export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { DeadLettersApi, EmitOptions, EmittedEvent, EventsApi, EventTypesApi } from './events.js';
 export type { TriggersApi } from './triggers.js';
+export type {
+  LiveApi,
+  LiveExecutionEvent,
+  LiveExecutionsEvent,
+  LiveExecutionsOptions,
+  LiveOptions,
+} from './live.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
 export type {
   ControlOptions,

@@ -7,6 +7,7 @@ import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './acc
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
+import { LiveApi } from './live.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
 import { runtimeScope } from './runtime-scope.js';
@@ -31,6 +32,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly live: LiveApi;
   readonly ingress: IngressApi;
   readonly webhooks: WebhooksApi;
   readonly members: MembersApi;
@@ -54,6 +56,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);
     this.members = new MembersApi(this.#transport);

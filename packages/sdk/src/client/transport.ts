@@ -60,6 +60,56 @@ export class Transport {
     return this.#call(call, options, async (response) => void (await response.arrayBuffer()));
   }
 
+  /**
+   * Opens a stream of text below the base URL, once; undefined when there is nothing more to stream (204). Its head must
+   * come within the time limit of a call, and its pieces at most `silenceMs` apart. Leaving the loop closes it; a lost
+   * connection is a PegasusConnectionError, silence a PegasusTimeoutError.
+   */
+  async stream(
+    path: string,
+    { signal, headers, silenceMs }: { signal?: AbortSignal | undefined; headers: Record<string, string>; silenceMs: number },
+  ): Promise<AsyncGenerator<string, void> | undefined> {
+    const call: ApiCall = { method: 'GET', path, repeatable: false };
+    const cut = new AbortController();
+    const onAbort = (): void => cut.abort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const body = await this.#openStream(call, { signal, headers }, cut).catch((error: unknown) => {
+      signal?.removeEventListener('abort', onAbort);
+      throw error;
+    });
+    return body && piecesOf(body, { call, cut, silenceMs, signal, onAbort });
+  }
+
+  async #openStream(
+    call: ApiCall,
+    { signal, headers }: { signal?: AbortSignal | undefined; headers: Record<string, string> },
+    cut: AbortController,
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
+    const init: RequestInit = {
+      method: call.method,
+      redirect: 'manual',
+      headers: {
+        Accept: 'text/event-stream',
+        'User-Agent': this.#options.userAgent,
+        Authorization: `Bearer ${await this.#options.token()}`,
+        ...headers,
+      },
+    };
+    const url = `${this.#options.baseUrl}${call.path}`;
+    return this.#attempt(
+      url,
+      init,
+      call,
+      { signal },
+      async (response) => {
+        refuseRedirect(response, call);
+        if (!response.ok) throw await apiError(response, call);
+        return response.status === 204 ? undefined : (response.body ?? undefined);
+      },
+      cut,
+    );
+  }
+
   /** `read` takes the answer of a success. */
   async #call<T>(call: ApiCall, options: CallOptions, read: (response: Response) => Promise<T>): Promise<T> {
     return this.#repeat(call, options, async () => {
@@ -108,9 +158,9 @@ export class Transport {
     call: ApiCall,
     options: CallOptions,
     read: (response: Response) => Promise<T>,
+    limit = new AbortController(),
   ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
-    const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), timeoutMs);
     const onAbort = () => limit.abort();
     options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -146,6 +196,43 @@ export class Transport {
         await delay(wait, options.signal);
       }
     }
+  }
+}
+
+interface Reading {
+  call: ApiCall;
+  /** Closes the connection. */
+  cut: AbortController;
+  silenceMs: number;
+  signal: AbortSignal | undefined;
+  onAbort: () => void;
+}
+
+async function* piecesOf(
+  body: ReadableStream<Uint8Array>,
+  { call, cut, silenceMs, signal, onAbort }: Reading,
+): AsyncGenerator<string, void> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let isSilent = false;
+  try {
+    for (;;) {
+      const timer = setTimeout(() => {
+        isSilent = true;
+        cut.abort();
+      }, silenceMs);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      if (done) return;
+      yield decoder.decode(value, { stream: true });
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (isSilent)
+      throw new PegasusTimeoutError(`${describe(call)}: nothing came for ${silenceMs} ms.`, { timeoutMs: silenceMs });
+    throw new PegasusConnectionError(`${describe(call)}: ${reasonOf(error)}.`, { cause: error });
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    cut.abort();
   }
 }
 

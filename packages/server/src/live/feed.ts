@@ -31,7 +31,8 @@ export class Subscription {
   cursor: ChangeCursor;
   readonly #wants: Wants;
   readonly #held = new Map<string, Change>();
-  #isLagging = false;
+  /** It is offered nothing any more. */
+  isLagging = false;
   #wake: () => void = () => {};
 
   constructor(cursor: ChangeCursor, wants: Wants) {
@@ -41,14 +42,14 @@ export class Subscription {
 
   /** For the feed: a change of the tenant, in order. */
   offer(change: Change): void {
-    if (this.#isLagging || compareCursors(change.cursor, this.cursor) <= 0) return;
+    if (this.isLagging || compareCursors(change.cursor, this.cursor) <= 0) return;
     this.cursor = change.cursor;
     if (!this.#wants(change.row)) return;
     // Deleted first, so that what is held stays in the order of the cursors.
     this.#held.delete(change.row.id);
     this.#held.set(change.row.id, change);
     if (this.#held.size > HELD_MAX) {
-      this.#isLagging = true;
+      this.isLagging = true;
       this.#held.clear();
     }
     this.#wake();
@@ -59,8 +60,8 @@ export class Subscription {
    * happened since it was asked last.
    */
   async next(ms: number, signal: AbortSignal): Promise<Change[] | 'lagging'> {
-    if (this.#held.size === 0 && !this.#isLagging && !signal.aborted) await this.#changed(ms, signal);
-    if (this.#isLagging) return 'lagging';
+    if (this.#held.size === 0 && !this.isLagging && !signal.aborted) await this.#changed(ms, signal);
+    if (this.isLagging) return 'lagging';
     const changes = [...this.#held.values()];
     this.#held.clear();
     return changes;
@@ -146,7 +147,11 @@ export class ChangeFeed {
   /** Answers whether there is more already. */
   async #look(): Promise<boolean> {
     // Who joins during the look may be further behind than what is read: the next look is theirs.
-    const asking = new Map([...this.#subscribers].map(([tenant, all]) => [tenant, [...all]]));
+    const asking = new Map<string, Subscription[]>();
+    for (const [tenant, all] of this.#subscribers) {
+      const keepingUp = [...all].filter((one) => !one.isLagging);
+      if (keepingUp.length > 0) asking.set(tenant, keepingUp);
+    }
     const cursors = new Map([...asking].map(([tenant, all]) => [tenant, earliest(all)]));
     const found = await this.#reader.after(cursors, PAGE);
     for (const [tenant, changes] of found)
