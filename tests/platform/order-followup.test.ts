@@ -1,15 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dryRunResultSchema, type Execution } from '@pegasus-workflows/contracts';
-import { loadProject, packageWorkflow } from '@pegasus-workflows/project';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startPaymentService } from '../../examples/order-followup/third-party/payment-service.mjs';
 import { startTestPlatform, type TestPlatform } from '../support/platform.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
+import { publishProject } from '../support/publish.js';
 import { eventually } from '../support/wait.js';
 
 /** The example `order-followup` as its README has it, on a whole platform: by an event, then in a dry run. */
@@ -27,25 +24,13 @@ beforeAll(async () => {
   shop = await startPaymentService({ failureRate: 0 });
   platform = await startTestPlatform({ env: { DATABASE_URL: database.url } });
   client = new PegasusClient({ baseUrl: platform.url, token: platform.tenant.apiKey });
-  workflowId = await publish();
+  ({ id: workflowId } = await publishProject(client, EXAMPLE));
 }, 5 * MINUTES);
 afterAll(async () => {
   await platform?.dispose();
   await shop?.close();
   await database?.drop();
 });
-
-async function publish(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), 'pegasus-order-followup-'));
-  try {
-    const project = await loadProject(EXAMPLE);
-    const { manifest, zipPath } = await packageWorkflow(project, project.workflows[0]!, { outDir });
-    const artifact = new Uint8Array(await readFile(zipPath));
-    return (await client.workflows.publish({ manifest, artifact })).id;
-  } finally {
-    await rm(outDir, { recursive: true, force: true });
-  }
-}
 
 /** Approves a run and waits for its end. */
 async function approved(executionId: string): Promise<Execution> {
