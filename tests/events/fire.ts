@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLogger } from '@pegasus-workflows/kit';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { createKey, openDatabase, schema, type DatabaseSettings } from '../../packages/server/src/index.js';
 import '../support/provided.js';
 import { serverSecrets } from '../support/secrets.js';
@@ -15,6 +15,8 @@ import { eventually } from '../support/wait.js';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
 const START_TIMEOUT_MS = 120_000;
+/** A failpoint is on the way of the very next events. */
+const DEATH_TIMEOUT_MS = 180_000;
 
 /** What stands in the database before the first server starts. */
 export interface Scene {
@@ -116,10 +118,10 @@ export class Server {
     );
   }
 
-  /** Resolves with the signal that ended it. */
-  async death(): Promise<NodeJS.Signals | null> {
+  /** Resolves with the signal that ended it; rejects when it lives on. */
+  async death(timeoutMs = DEATH_TIMEOUT_MS): Promise<NodeJS.Signals | null> {
     const child = this.#child!;
-    if (this.alive) await once(child, 'exit');
+    await eventually(() => expect(this.alive, 'the server is alive').toBe(false), { timeoutMs });
     return child.signalCode;
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { artifactTaskQueue, type Execution, type Trigger } from '@pegasus-workflows/contracts';
+import { artifactTaskQueue, type Trigger } from '@pegasus-workflows/contracts';
 import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { inject } from 'vitest';
@@ -101,4 +101,3 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
   };
 }
 export type ScheduleServer = Awaited<ReturnType<typeof scheduleServer>>;
-type { Execution };

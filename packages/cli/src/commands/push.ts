@@ -11,6 +11,7 @@ import { buildWorkflow, exitCodeOf, forEachWorkflow } from '../packaging/build.j
 import { publishDevVersion } from '../packaging/dev-version.js';
 import { publishPackage } from '../packaging/publish.js';
 import { packagedLine, printFailure, warnOfDiagram } from '../packaging/report.js';
+import { takenOver } from '../workflows/triggers.js';
 import { recordDeployment } from '../project/ledger.js';
 import { locateProject } from '../project/locate.js';
 import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
@@ -26,11 +27,15 @@ export interface PushOptions {
   replay?: boolean;
   /** Runs of each version to replay. */
   replayLatest?: string;
+  /** Triggers of earlier versions start the new one from then on. */
+  takeOverTriggers?: boolean;
 }
 
 interface Pushed {
   workflow: Workflow;
   packaged: PackagedWorkflow;
+  /** Triggers that were taken over, when that was asked for. */
+  triggers?: number;
 }
 
 /**
@@ -49,7 +54,10 @@ export async function push(context: Context, options: PushOptions): Promise<numb
   }
   const outcomes = await forEachWorkflow<Pushed>(root, async (project, declared) => {
     const strictly = options.strict ? { strict: true } : {};
-    if (options.dev) return pushDev(context, client, project, declared, strictly);
+    if (options.dev) {
+      const pushed = await pushDev(context, client, project, declared, strictly);
+      return { ...pushed, ...(await takeOver(context, client, pushed.workflow, options)) };
+    }
     const packaged = await buildWorkflow(context, project, declared, strictly);
     const workflow = await publishPackage(context, client, packaged);
     await recordDeployment(context, root, {
@@ -61,7 +69,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
     out.line(`${packagedLine(context, packaged)}`);
     await warnOfDiagram(context, declared, packaged.diagramCheck);
     out.line(`  published as ${workflow.visibility} ${workflow.id}`);
-    return { workflow, packaged };
+    return { workflow, packaged, ...(await takeOver(context, client, workflow, options)) };
   });
   for (const outcome of outcomes)
     if ('failure' in outcome) printFailure(context, outcome.workflow, outcome.failure);
@@ -71,7 +79,7 @@ export async function push(context: Context, options: PushOptions): Promise<numb
   out.result(
     outcomes.map(({ workflow: { name, version }, ...outcome }) => {
       if ('failure' in outcome) return { name, version, ...outcome.failure };
-      const { workflow, packaged } = outcome.value;
+      const { workflow, packaged, triggers } = outcome.value;
       const { sizeBytes, sha256, durationMs, diagramCheck } = packaged;
       return {
         name,
@@ -82,10 +90,24 @@ export async function push(context: Context, options: PushOptions): Promise<numb
         sha256,
         durationMs,
         diagramCheck,
+        ...(triggers === undefined ? {} : { triggers }),
       };
     }),
   );
   return exitCodeOf(outcomes);
+}
+
+/** Moves the triggers of earlier versions, when that was asked for. What was published stays so when it fails. */
+async function takeOver(
+  { out }: Context,
+  client: PegasusClient,
+  workflow: Workflow,
+  { takeOverTriggers }: PushOptions,
+): Promise<{ triggers?: number }> {
+  if (!takeOverTriggers) return {};
+  const moved = await client.triggers.takeOver(workflow.id);
+  out.line(`  ${takenOver(moved.length, workflow)}`);
+  return { triggers: moved.length };
 }
 
 /** @returns false when Ctrl-C came before it was known @throws PegasusError REPLAY_DIVERGED */

@@ -6,7 +6,10 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { errorDocument } from './error.js';
+import { EVENT_OUTPUTS } from './events.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
+import { INGRESS_OUTPUTS, WEBHOOK_OUTPUTS } from './webhooks.js';
+import { TRIGGER_OUTPUTS } from './triggers.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
 
 const profile = z.object({ name: z.string(), apiRoot: z.string() });
@@ -71,4 +74,8 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows list': z.array(workflowSchema),
   'workflows show': workflowSchema,
   'workflows fork': workflowSchema,
+  ...EVENT_OUTPUTS,
+  ...TRIGGER_OUTPUTS,
+  ...INGRESS_OUTPUTS,
+  ...WEBHOOK_OUTPUTS,
 };

@@ -26,6 +26,7 @@ export const pushed = z.object({
   sha256: z.string(),
   durationMs: z.number().int(),
   diagramCheck: diagramCheckSchema.optional(),
+  triggers: z.number().int().optional().describe('With --take-over-triggers: how many were moved.'),
 });
 
 export const initialized = z.object({

@@ -6,7 +6,7 @@ import { directory, environment, WORKFLOW, type Program } from './program.js';
 
 const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
 /** An option that can be given several times: its values in order. */
-const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+export const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 /** `executions …`: what became of runs, and what can be done to them. */
 export function addExecutionCommands(program: Program): void {

@@ -3,13 +3,17 @@ import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
+import { addEventCommands } from './events.js';
 import { addExecutionCommands } from './executions.js';
+import { addIngressCommands } from './ingress.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
 import { addProjectCommands } from './project.js';
 import { Program } from './program.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
+import { addTriggerCommands } from './triggers.js';
+import { addWebhookCommands } from './webhooks.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -41,6 +45,10 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addTriggerCommands(program);
+  addEventCommands(program);
+  addIngressCommands(program);
+  addWebhookCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -33,3 +33,19 @@ export const directory = (): Option =>
 /** `--env`, the same in every command that takes a workflow's name. */
 export const environment = (): Option =>
   new Option('--env <name>', 'which entry of deployments.toml says what the name means');
+
+/** `--yes`, the same in every command that asks before it does what cannot be undone. */
+export const yes = (): Option => new Option('--yes', 'do not ask');
+
+/** `--enable` and `--disable`, the same in every command that switches something on and off. */
+export const enable = (): Option => new Option('--enable', 'switch it on').conflicts('disable');
+export const disable = (): Option => new Option('--disable', 'switch it off').conflicts('enable');
+
+/** `--out` and `--show-secret`, the same in every command that makes a secret. */
+export const outFile = (): Option =>
+  new Option('--out <file>', 'keep the secret in this new file, which only you can read');
+export const showSecret = (): Option => new Option('--show-secret', 'print the secret');
+
+/** `--overlap`, the same in every command that makes a secret in place of another. */
+export const overlap = (): Option =>
+  new Option('--overlap <time>', 'how long the one before it still works: 0, 90s, 2h, 3d (default: 1d)');

@@ -55,6 +55,7 @@ export function addProjectCommands(program: Program): void {
     .option('--env <name>', 'name of the entry in deployments.toml (default: the host of the API)')
     .option('--dev', 'as the next <version>-dev.N, not recorded; nothing when it is unchanged')
     .option('--strict', 'refuse a diagram that differs from the code')
+    .option('--take-over-triggers', 'then move the triggers of earlier versions to the new one')
     .option('--replay', 'first replay recorded runs; publish nothing when the code does not fit one')
     .option('--replay-latest <n>', 'the same, with this many runs of each version (default: 5)')
     .action(

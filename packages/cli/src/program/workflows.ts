@@ -1,9 +1,12 @@
+import type { RetireOptions } from '../commands/retire.js';
 import type { Where } from '../workflows/resolve.js';
-import { directory, environment, WORKFLOW, type Program } from './program.js';
+import { directory, environment, WORKFLOW, yes, type Program } from './program.js';
 
 /** `workflows …`: what is published. */
 export function addWorkflowCommands(program: Program): void {
-  const workflows = program.command('workflows').description('Published workflows: list, show, fork.');
+  const workflows = program
+    .command('workflows')
+    .description('Published workflows: list, show, fork, retire.');
   workflows
     .command('list')
     .description('Your own and the GLOBAL ones, newest first.')
@@ -28,6 +31,20 @@ export function addWorkflowCommands(program: Program): void {
     .action(
       program.running(async (context, workflow: string, options: Where) =>
         (await import('../commands/workflows.js')).fork(context, workflow, options),
+      ),
+    );
+  workflows
+    .command('retire')
+    .summary('let a version start nothing any more')
+    .description(
+      'Let a version start nothing any more: its triggers are deleted, lists leave it out, its executions stay.',
+    )
+    .argument('<workflow>', 'name@version or id; a name alone could be any version')
+    .option('--force', 'also while executions are open; they are left to end')
+    .addOption(yes())
+    .action(
+      program.running(async (context, workflow: string, options: RetireOptions) =>
+        (await import('../commands/retire.js')).retire(context, workflow, options),
       ),
     );
 }

@@ -3,23 +3,23 @@ import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { nearest } from '@pegasus-workflows/project/nearest';
 
 /** `FAILED,timed_out`: statuses, each once. @throws PegasusError VALIDATION_ERROR with the nearest one */
-export function readStatuses(text: string): ExecutionStatus[] {
+export function readStatuses(text: string, option = '--status'): ExecutionStatus[] {
   const statuses = text
     .split(',')
     .map((part) => part.trim().toUpperCase().replaceAll('-', '_'))
     .filter((part) => part !== '')
-    .map(readStatus);
+    .map((part) => readStatus(part, option));
   if (statuses.length > 0) return [...new Set(statuses)];
-  throw new PegasusError('VALIDATION_ERROR', '--status names no status.', {
+  throw new PegasusError('VALIDATION_ERROR', `${option} names no status.`, {
     hint: `They are: ${EXECUTION_STATUSES.join(', ')}.`,
   });
 }
 
-function readStatus(text: string): ExecutionStatus {
+function readStatus(text: string, option: string): ExecutionStatus {
   const found = EXECUTION_STATUSES.find((status) => status === text);
   if (found) return found;
   const guess = nearest(text, EXECUTION_STATUSES);
-  throw new PegasusError('VALIDATION_ERROR', `--status: "${text}" is not a status.`, {
+  throw new PegasusError('VALIDATION_ERROR', `${option}: "${text}" is not a status.`, {
     hint: guess ? `Did you mean ${guess}?` : `They are: ${EXECUTION_STATUSES.join(', ')}.`,
   });
 }

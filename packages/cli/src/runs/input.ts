@@ -12,13 +12,22 @@ export async function readRunInput(
   context: Context,
   given: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
+  return readJsonObject(context, '--input', given);
+}
+
+/** A JSON object that an option gives, in the same forms. @throws PegasusError VALIDATION_ERROR */
+export async function readJsonObject(
+  context: Context,
+  option: string,
+  given: string | undefined,
+): Promise<Record<string, unknown> | undefined> {
   if (given === undefined) return undefined;
-  const value = await readJsonOption(context, '--input', given);
+  const value = await readJsonOption(context, option, given);
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
-  throw new PegasusError('VALIDATION_ERROR', `--input must be a JSON object; it is ${kind}.`, {
-    hint: `Wrap it: --input '{"value": …}'`,
+  throw new PegasusError('VALIDATION_ERROR', `${option} must be a JSON object; it is ${kind}.`, {
+    hint: `Wrap it: ${option} '{"value": …}'`,
   });
 }
 
