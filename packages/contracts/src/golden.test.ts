@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type z } from 'zod';
 import {
+  connectionSchema,
   dataOf,
   deadLetterSchema,
   domainEventSchema,
@@ -11,6 +12,7 @@ import {
   eventDetailSchema,
   eventTypeSchema,
   executionSchema,
+  externalAnswerSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
@@ -57,6 +59,8 @@ const SHAPES: Record<string, z.ZodType> = {
   'mutation-list': listOf(recordedMutationSchema),
   'sms-sent': dataOf(smsSentSchema),
   'sms-provider': dataOf(smsProviderSchema),
+  connection: dataOf(connectionSchema),
+  'external-answer': dataOf(externalAnswerSchema),
   error: errorBodySchema,
 };
 

@@ -8,6 +8,7 @@ export * from './envelope.js';
 export * from './errors.js';
 export * from './events.js';
 export * from './executions.js';
+export * from './external.js';
 export * from './filters.js';
 export * from './ingress.js';
 export * from './inputs.js';

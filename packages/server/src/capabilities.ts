@@ -1,6 +1,7 @@
 import { createAccess } from './access/routes.js';
 import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
+import { createExternal } from './external/routes.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
@@ -18,6 +19,7 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     events,
     secretsCapability(services),
     createIngress(services, events),
+    createExternal(services),
     createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),

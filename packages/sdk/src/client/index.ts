@@ -15,6 +15,7 @@ export type {
   UpdateOptions,
   WaitOptions,
 } from './executions.js';
+export type { ConnectionsApi, ExternalCallsApi } from './external.js';
 export type { IngressApi } from './ingress.js';
 export type { ConfigsApi } from './configs.js';
 export type {
@@ -81,6 +82,13 @@ export type {
   RotateIngressRequest,
   RotateWebhookSecretRequest,
   Secret,
+  CallExternalRequest,
+  Connection,
+  ConnectionTest,
+  CreateConnectionRequest,
+  ExternalAnswer,
+  TestConnectionRequest,
+  UpdateConnectionRequest,
   PutSmsOptOutRequest,
   PutSmsProviderRequest,
   SendSmsRequest,

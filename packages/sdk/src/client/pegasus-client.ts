@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { ExecutionsApi } from './executions.js';
+import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { runtimeScope } from './runtime-scope.js';
@@ -42,6 +43,8 @@ export class PegasusClient {
   readonly configs: ConfigsApi;
   readonly projections: ProjectionsApi;
   readonly sms: SmsApi;
+  readonly connections: ConnectionsApi;
+  readonly externalCalls: ExternalCallsApi;
   readonly #transport: Transport;
   #isDryRun = false;
 
@@ -63,6 +66,8 @@ export class PegasusClient {
     this.configs = new ConfigsApi(this.#transport);
     this.projections = new ProjectionsApi(this.#transport);
     this.sms = new SmsApi(this.#transport);
+    this.connections = new ConnectionsApi(this.#transport);
+    this.externalCalls = new ExternalCallsApi(this.#transport);
   }
 
   /**

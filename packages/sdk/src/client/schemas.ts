@@ -3,6 +3,8 @@ import {
   backfillSchema,
   deadLetterSchema,
   configSchema,
+  connectionSchema,
+  connectionTestSchema,
   diagramCheckSchema,
   domainEventSchema,
   downloadUrlSchema,
@@ -10,6 +12,7 @@ import {
   eventDetailSchema,
   eventTypeSchema,
   executionSchema,
+  externalAnswerSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
@@ -106,3 +109,6 @@ export const readSmsSent = smsSentSchema;
 export const readSmsMessage = smsMessageSchema;
 export const readSmsProvider = smsProviderSchema;
 export const readSmsOptOut = smsOptOutSchema;
+export const readConnection = connectionSchema;
+export const readConnectionTest = connectionTestSchema;
+export const readExternalAnswer = externalAnswerSchema;

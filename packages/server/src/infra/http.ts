@@ -31,6 +31,8 @@ export interface DryRun<P extends ObjectSchema, Q extends ObjectSchema, B extend
   method: string;
   /** Names of arguments whose values are secrets: the record shows that they were given, and no more. */
   mask?: readonly string[];
+  /** A call that is a read although its method is not GET: it is made as usual, and not recorded. */
+  isRead?: (body: z.output<B>) => boolean;
   /** May read, to answer as the real call would; throws what the real call would throw. */
   wouldReturn: (call: Call<P, Q, B>) => Promise<DryRunAnswer> | DryRunAnswer;
 }
@@ -118,7 +120,8 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
     }
     const perform = async (): Promise<Response> => {
       const call = await readCall(c, operation, principal);
-      if (principal?.execution?.dryRun && method !== 'GET') return answerDryRun(call, operation);
+      const isRead = method === 'GET' || operation.dryRun?.isRead?.(call.body);
+      if (principal?.execution?.dryRun && !isRead) return answerDryRun(call, operation);
       if (operation.audited !== undefined) await recordAct(call, path, operation.audited);
       return handle(call);
     };

@@ -14,7 +14,7 @@ import { type z } from 'zod';
 import { type Principal, type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
 import { webhooks } from '../infra/schema.js';
-import { checkDestination } from './destination.js';
+import { checkDestination } from '../infra/destination.js';
 import { testMessage } from './message.js';
 import { placeOf, signingSecrets } from './secrets.js';
 import { sendMessage } from './send.js';

@@ -1,4 +1,4 @@
-import type { Acknowledgement, SignatureScheme } from '@pegasus-workflows/contracts';
+import type { Acknowledgement, ExternalAuth, SignatureScheme } from '@pegasus-workflows/contracts';
 import { boolean, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
@@ -73,7 +73,7 @@ export const externalConnections = pgTable(
     baseUrl: text('base_url').notNull(),
     auth: text('auth', { enum: ['NONE', 'BEARER', 'API_KEY', 'OAUTH2_CLIENT_CREDENTIALS'] }).notNull(),
     /** Everything about the authentication that is no secret; secrets are named by group and key. */
-    authConfig: jsonb('auth_config').$type<Record<string, unknown>>(),
+    authConfig: jsonb('auth_config').$type<ExternalAuth['authConfig']>(),
     timeoutSeconds: integer('timeout_seconds').notNull().default(30),
     enabled: boolean('enabled').notNull().default(true),
     createdByUserId: createdBy(),

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { checkAddresses, checkUrl, type EgressPolicy } from '../infra/egress.js';
+import { checkAddresses, checkUrl, type EgressPolicy } from './egress.js';
 
 /**
- * Tells a person at once that a URL will be refused, instead of after the first run has ended. Every delivery is
+ * Tells a person at once that a URL will be refused, instead of after the first run has ended. Every call is
  * checked again, against the addresses it connects to.
  *
  * Throws VALIDATION_ERROR, EXTERNAL_ADDRESS_REFUSED. A host that has no address at present passes: it may be set up next.
