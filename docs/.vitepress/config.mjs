@@ -26,9 +26,11 @@ export default defineConfig({
         items: [
           page('… test a workflow', '/how-to/test-a-workflow'),
           page('… change a workflow that is running', '/how-to/change-a-running-workflow'),
+          page('… call the platform from a run', '/how-to/call-the-platform'),
           page('… draw and check a diagram', '/diagrams'),
           page('… push from CI', '/how-to/push-from-ci'),
           page('… delay, queue and debounce runs', '/how-to/delay-queue-and-debounce-runs'),
+          page('… run a workflow dry', '/how-to/dry-run'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… give a workflow secrets and configuration', '/how-to/secrets-and-configuration'),

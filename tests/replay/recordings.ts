@@ -40,9 +40,18 @@ const after =
 const greeting: Activities = { composeGreeting: (name: string) => ({ greeting: `Hello, ${name}!` }) };
 const done = (name: string) => [name, (): string => name] as const;
 const shop: Activities = Object.fromEntries(
-  ['reserveStock', 'releaseStock', 'chargeCustomer', 'refundCustomer', 'shipOrder', 'sendMessage'].map(done),
+  [
+    'reserveStock',
+    'releaseStock',
+    'chargeCustomer',
+    'refundCustomer',
+    'shipOrder',
+    'sendMessage',
+    'keepProgress',
+    'textCustomer',
+  ].map(done),
 );
-const ORDER = manual({
+const WHOLE_ORDER = {
   orderId: 'A-1',
   sku: 'kettle',
   quantity: 1,
@@ -51,7 +60,10 @@ const ORDER = manual({
   reviewer: 'reviewer@example.com',
   manager: 'manager@example.com',
   shopUrl: 'http://shop.example',
-});
+};
+const ORDER = manual(WHOLE_ORDER);
+const PLACED_AT_THE_SHOP = eventInput('order.placed', { orderId: 'A-1' }, { domainEventId: 'e1' });
+const loadOrder = () => ({ ...WHOLE_ORDER, phone: '+491701234567' });
 const goods: Activities = Object.fromEntries(
   ['reserveGoods', 'shipGoods', 'releaseGoods', 'remindCustomer'].map(done),
 );
@@ -96,6 +108,7 @@ const of = (project: string, activities: Activities, argument: unknown) => (stat
 const hello = of('examples/hello', greeting, manual({ name: 'Ada', waitSeconds: 1 }));
 const patient = of('examples/hello', greeting, manual({ name: 'Ada', waitSeconds: 3600 }));
 const order = of('examples/order-followup', shop, ORDER);
+const fromEvent = of('examples/order-followup', { ...shop, loadOrder }, PLACED_AT_THE_SHOP);
 const event = of('templates/event', goods, PLACED);
 const approval = of('templates/approval', office, REQUEST);
 const task = of('templates/agent', agent, manual({ prompt: 'look around' }));
@@ -107,6 +120,7 @@ export const RECORDINGS: Recording[] = [
   order('awaiting-approval', untilItWaits),
   order('following-up', after([['approve', 'manager']], untilItWaits)),
   order('refused', after([['reject', 'manager', 'too much']], toItsEnd)),
+  fromEvent('shipped-from-event', after([['approve', 'manager']], untilItWaits)),
   of('templates/hello', greeting, manual({ name: 'Ada' }))('completed', toItsEnd),
   event('awaiting-payment', untilItWaits),
   event('shipped', after([['followUp', PAID]], toItsEnd)),

@@ -47,13 +47,22 @@ const CALLS: Call[] = [
   ['send once', ({ sms }) => sms.send({ to: NUMBER, body: 'hello', dedupKey: 'd' })],
   ['send again', ({ sms }) => sms.send({ to: NUMBER, body: 'hello', dedupKey: 'd' })],
   ['send to who wants none', ({ sms }) => sms.send({ to: OPTED_OUT, body: 'hello' })],
+  ['call an API with a body it cannot have', ({ externalCalls }) => externalCalls.call({ connection: 'shop', path: '/', body: 1 })],
+  ['call an API with a header of the platform', ({ externalCalls }) => externalCalls.call({ connection: 'shop', path: '/', headers: { Host: 'a' } })],
+  ['call an API with a query in its path', ({ externalCalls }) => externalCalls.call({ connection: 'shop', path: '/?a' })],
+  ['call an unknown API', ({ externalCalls }) => externalCalls.call({ connection: 'none', path: '/' })],
   ['send to no number', ({ sms }) => sms.send({ to: '0170', body: '' })],
 ]; // prettier-ignore
 
+/** What leaves the platform when it is no dry run. */
+const CALLS_OUTSIDE: Call[] = [
+  ['write to an API', ({ externalCalls }) => externalCalls.call({ connection: 'shop', method: 'POST', path: '/orders', body: { id: 1 }, idempotencyKey: 'k' })],
+]; // prettier-ignore
+
 /** What each call came to, whatever it was. */
-async function outcomes(client: PegasusClient): Promise<Record<string, unknown>> {
+async function outcomes(client: PegasusClient, calls = CALLS): Promise<Record<string, unknown>> {
   const results: [string, unknown][] = [];
-  for (const [name, make] of CALLS) {
+  for (const [name, make] of calls) {
     const result = await make(client).catch((error: unknown) => {
       if (isPegasusApiError(error)) return { status: error.status, code: error.code, message: error.message };
       return String(error);
@@ -92,6 +101,7 @@ forEachDialect('the local platform of tests', (open) => {
     await admin.secrets.set('API_KEY', 's2', { group: 'crm' });
     await admin.configs.set('CURRENCY', 'EUR');
     await admin.eventTypes.create({ name: 'order.placed', payloadSchema: ORDER_SCHEMA });
+    await admin.connections.create({ name: 'shop', baseUrl: 'https://shop.example', auth: 'NONE' });
     await admin.sms.putProvider({ kind: 'LOG' });
     await admin.sms.optOut(OPTED_OUT);
     const published = await server.publish(tenant.key, artifact());
@@ -118,13 +128,15 @@ forEachDialect('the local platform of tests', (open) => {
       eventTypes: [{ name: 'order.placed', payloadSchema: ORDER_SCHEMA }],
       projections: [{ integration: 'shop', entityType: 'order', key: 'given', state: { paid: false } }],
       sms: { optedOut: [OPTED_OUT] },
+      connections: { shop: () => ({}) },
       dryRun,
     });
 
   it('in a dry run answers and records as the server does', async () => {
     const real = await platformOf(server.tenants.a, 'dry_run');
     const platform = local(true);
-    expect(await outcomes(platform.client())).toEqual(await outcomes(real.client));
+    const calls = [...CALLS, ...CALLS_OUTSIDE];
+    expect(await outcomes(platform.client(), calls)).toEqual(await outcomes(real.client, calls));
     const recorded = await real.admin.executions.mutations(real.workflowId, real.executionId);
     expect(recorded.length).toBeGreaterThan(8);
     expect(comparable(platform.mutations)).toEqual(comparable(recorded));

@@ -1,24 +1,23 @@
 import { ApplicationFailure, matchInput } from 'pegasus-workflows-sdk/workflow';
 import type { Order } from './types.js';
 
-/** Where the order comes from: whole, in a manual run's `input`, or by its id, which an event says. */
+/** An order whole, or its id alone, by which the shop knows the rest. */
 export type OrderSource = { order: Order } | { orderId: string };
 
 /** Names of projections are made of these, and an order's id becomes one. */
 const ORDER_ID = /^[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,255}$/;
 
 /**
- * Reads the workflow's argument: the event `order.placed` with `{orderId}`, or a manual run's `input` with all of it.
+ * Reads the workflow's argument: the event `order.placed` with `{orderId}`, or a manual run's `input` with the same or
+ * with all of the order.
  *
  * @throws ApplicationFailure, not retryable, of type `InvalidOrder`, naming the field
  */
 export function readOrder(argument: unknown): OrderSource {
   return matchInput(argument, {
-    event: ({ payload: { orderId } }) => {
-      if (typeof orderId === 'string' && ORDER_ID.test(orderId)) return { orderId };
-      throw invalid(['orderId']);
-    },
-    manual: ({ input }) => ({ order: checked(input ?? {}) }),
+    event: ({ payload }) => byId(payload),
+    manual: ({ input }) =>
+      Object.keys(input ?? {}).join() === 'orderId' ? byId(input!) : whole(input ?? {}),
   });
 }
 
@@ -35,11 +34,16 @@ const FIELDS = {
   waits: (value: unknown) => value === undefined || (typeof value === 'object' && value !== null),
 } satisfies Record<keyof Order, (value: unknown) => boolean>;
 
-function checked(input: object): Order {
+function byId({ orderId }: Record<string, unknown>): OrderSource {
+  if (typeof orderId === 'string' && ORDER_ID.test(orderId)) return { orderId };
+  throw invalid(['orderId']);
+}
+
+function whole(input: object): OrderSource {
   const values = new Map(Object.entries(input));
   const wrong = Object.entries(FIELDS).filter(([field, holds]) => !holds(values.get(field)));
   if (wrong.length > 0) throw invalid(wrong.map(([field]) => field));
-  return input as Order;
+  return { order: input as Order };
 }
 
 function invalid(fields: string[]): ApplicationFailure {

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { createTestHarness, manualInput, runActivity, type TestHarness } from 'pegasus-workflows-sdk/testing';
+import {
+  createLocalPlatform,
+  createTestHarness,
+  eventInput,
+  manualInput,
+  runActivity,
+  type LocalPlatform,
+  type LocalPlatformOptions,
+  type TestHarness,
+} from 'pegasus-workflows-sdk/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as activities from '../order-followup/activities.js';
 import type { Order, OrderOutcome } from '../order-followup/types.js';
@@ -17,13 +26,31 @@ afterAll(() => harness?.close());
 
 type Service = Awaited<ReturnType<typeof startPaymentService>>;
 let shop: Service;
+let platform: LocalPlatform;
 let workflowId: string;
 beforeEach(async () => {
   // Reliable unless a test says otherwise.
   shop = await startPaymentService({ failureRate: 0 });
+  platform = platformWith();
   workflowId = `test/${randomUUID()}`;
 });
 afterEach(() => shop.close());
+
+/** From now on activities find this platform: with what the manifest declares, and nothing else. */
+function platformWith(options: LocalPlatformOptions = {}): LocalPlatform {
+  harness.platform = createLocalPlatform({
+    requiredActions: ['ReadWorkflowSecret', 'ReadWorkflowConfig', 'WriteIntegrationProjection', 'SendSms'],
+    secrets: { SHOP_API_KEY: 'demo-key' },
+    configs: {
+      SHOP_URL: shop.url,
+      ORDER_REVIEWER: 'ben@example.com',
+      ORDER_MANAGER: 'cyd@example.com',
+      FOLLOW_UP_DAYS: '5',
+    },
+    ...options,
+  });
+  return harness.platform;
+}
 
 function order(changes: Partial<Order> = {}) {
   return manualInput({
@@ -52,6 +79,81 @@ function messages(): [to: unknown, text: unknown][] {
 
 const APPROVED = ['reserve-stock', 'charge-customer', 'ask-approval', 'ship-order', 'follow-up'];
 const UNDONE = ['refund-customer', 'release-stock'];
+
+const placed = (orderId = 'A-1') => eventInput('order.placed', { orderId });
+/** The shop's order `A-1` is approved an hour after it was placed. */
+const approvedSoon = () => ({
+  workflowId,
+  signals: [{ signal: approveSignal, args: ['ben@example.com'], after: '1 hour' }],
+});
+
+describe('an event', () => {
+  it('starts it: the order is read at the shop, and the configuration says the rest', async () => {
+    const outcome = await harness.run(orderFollowup, placed(), approvedSoon());
+    expect(outcome).toMatchObject({ orderId: 'A-1', outcome: 'approved' });
+    expect(steps()).toEqual(APPROVED);
+    expect(messages()).toEqual([
+      ['ben@example.com', 'Order A-1 needs your approval.'],
+      ['ada@example.com', 'How did you like order A-1?'],
+    ]);
+  });
+
+  it('without an order is refused', async () => {
+    const failed = harness.run(orderFollowup, eventInput('order.placed', { orderId: '../A' }), {
+      workflowId,
+    });
+    await expect(failed).rejects.toMatchObject({ cause: { type: 'InvalidOrder' } });
+  });
+});
+
+describe('on the platform', () => {
+  it('keeps a projection of where the order is', async () => {
+    const handle = await harness.start(orderFollowup, placed(), { workflowId });
+    await harness.sleep('1 hour');
+    const named = { integrationId: 'order-followup', entityType: 'order', entityKey: 'A-1' };
+    const waiting = { phase: 'awaiting approval', reminders: 0, decision: null, outcome: null };
+    expect(platform.projections).toMatchObject([{ ...named, state: waiting }]);
+    await handle.signal(approveSignal, 'ben@example.com');
+    await handle.result();
+    const decision = { approved: true, by: 'ben@example.com' };
+    const closed = { phase: 'closed', reminders: 0, decision, outcome: 'approved' };
+    expect(platform.projections).toMatchObject([{ ...named, state: closed, version: 3 }]);
+  });
+
+  it('tells the customer once by SMS that the goods are on their way', async () => {
+    await harness.run(orderFollowup, placed(), approvedSoon());
+    expect(platform.sms).toMatchObject([
+      { to: '+491701234567', body: 'Your order A-1 is on its way.', dedupKey: `${workflowId}/tell-shipped` },
+    ]);
+  });
+
+  it('ships all the same when the customer wants no SMS', async () => {
+    platform = platformWith({ sms: { optedOut: ['+491701234567'] } });
+    expect(await harness.run(orderFollowup, placed(), approvedSoon())).toMatchObject({ outcome: 'approved' });
+    expect(platform.sms).toEqual([]);
+  });
+
+  it('in a dry run takes the same steps and has no effect', async () => {
+    platform = platformWith({ dryRun: true });
+    const outcome = await harness.run(orderFollowup, placed(), approvedSoon());
+    expect(outcome).toMatchObject({ outcome: 'approved', undone: [] });
+    expect([shop.effects, platform.projections, platform.sms]).toEqual([[], [], []]);
+    expect(platform.mutations.map(({ method, args }) => [method, args['to'] ?? args['key']])).toEqual([
+      ['projections.put', 'A-1'],
+      ['projections.put', 'A-1'],
+      ['sms.send', '+491701234567'],
+      ['projections.put', 'A-1'],
+    ]);
+  });
+
+  it('undone when cancelled, says so in the projection', async () => {
+    const handle = await harness.start(orderFollowup, placed(), { workflowId });
+    await harness.sleep('1 day');
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow('cancelled');
+    expect(platform.projections).toMatchObject([{ state: { phase: 'closed', outcome: null } }]);
+  });
+});
 
 describe('approval', () => {
   it('ships, and asks the customer a week later', async () => {
@@ -190,8 +292,8 @@ describe('a third party that is not reliable', () => {
 
   it('answers a repeated key with the first answer', async () => {
     const call = { shopUrl: shop.url, idempotencyKey: 'run/reserve-stock', sku: 'kettle', quantity: 1 };
-    const first = await runActivity(activities.reserveStock, [call]);
-    const second = await runActivity(activities.reserveStock, [call]);
+    const first = await runActivity(activities.reserveStock, [call], { platform });
+    const second = await runActivity(activities.reserveStock, [call], { platform });
     expect(second.result).toBe(first.result);
     expect(shop.effects).toHaveLength(1);
   });
@@ -203,9 +305,5 @@ describe('input', () => {
     await expect(failed).rejects.toMatchObject({
       cause: { type: 'InvalidOrder', message: "the order's input is missing or wrong in: quantity, shopUrl" },
     });
-  });
-
-  it('may be the address of the third party alone, for `pegasus-workflows test`', async () => {
-    expect(await harness.run(orderFollowup, shop.url, { workflowId })).toMatchObject({ outcome: 'expired' });
   });
 });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type Mutation } from '@pegasus-workflows/contracts';
 import { loadProject } from '@pegasus-workflows/project/manifest';
 import { type Context } from '../context.js';
 import { formatDuration } from '../output/format.js';
@@ -11,11 +12,12 @@ import { locateProject } from '../project/locate.js';
 import { workflowNamed } from '../project/workflow-named.js';
 import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
 import { loadArtifact } from '../test-run/artifact.js';
+import { onPlatform, openLocalPlatform, type LocalPlatformOptions } from '../test-run/local-platform.js';
 import { provideTestTemporal } from '../test-run/temporal.js';
 import { runOnce, type TestOutcome } from '../test-run/run-once.js';
 import { renderStep } from '../timeline/render.js';
 
-export interface TestOptions {
+export interface TestOptions extends LocalPlatformOptions {
   input: string;
   dir?: string;
 }
@@ -29,6 +31,7 @@ export async function test(context: Context, name: string, options: TestOptions)
   const root = await locateProject(context, { dir: options.dir, workflow: name });
   const project = await loadProject(root);
   const workflow = workflowNamed(project, name);
+  const platform = await openLocalPlatform(context, workflow, options);
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'pegasus-run-')));
   try {
     const packaged = await buildWorkflow(context, project, workflow, { outDir: folder });
@@ -40,7 +43,7 @@ export async function test(context: Context, name: string, options: TestOptions)
         runOnce({
           settings: temporal.settings,
           name,
-          artifact,
+          artifact: { ...artifact, activities: onPlatform(platform, artifact.activities) },
           argument: argumentOf(options.input),
           signal,
           onStep: (step) => {
@@ -50,7 +53,7 @@ export async function test(context: Context, name: string, options: TestOptions)
         }),
       );
       if (outcome === 'interrupted') return INTERRUPTED;
-      return report(context, name, outcome);
+      return report(context, name, { ...outcome, mutations: platform.mutations });
     } finally {
       await temporal.close();
     }
@@ -75,7 +78,9 @@ export function argumentOf(input: string): unknown {
   return { executionId: randomUUID(), input: value };
 }
 
-function report({ out }: Context, name: string, outcome: TestOutcome): number {
+type Reported = TestOutcome & { mutations: Mutation[] };
+
+function report({ out }: Context, name: string, outcome: Reported): number {
   const { colors } = out;
   out.line(`${paintStatus(outcome.status, colors)} in ${formatDuration(outcome.durationMs)}`);
   if (outcome.error !== null) {
@@ -83,6 +88,8 @@ function report({ out }: Context, name: string, outcome: TestOutcome): number {
     out.line(`${colors.quiet('error'.padEnd(10))}${colors.bad(first)}`);
     for (const line of rest) out.line(`${' '.repeat(10)}${colors.bad(line)}`);
   } else out.line(`${colors.quiet('result'.padEnd(10))}${JSON.stringify(outcome.result ?? null)}`);
+  for (const { method, args } of outcome.mutations)
+    out.line(`${colors.quiet('change'.padEnd(10))}${method} ${JSON.stringify(args)}`);
   out.result({ workflow: name, ...outcome });
   return outcome.status === 'COMPLETED' ? 0 : 1;
 }

@@ -1,4 +1,9 @@
-import { executionSchema, executionStatusSchema, timestampSchema } from '@pegasus-workflows/contracts';
+import {
+  executionSchema,
+  executionStatusSchema,
+  mutationSchema,
+  timestampSchema,
+} from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 
 const waiting = z
@@ -36,6 +41,9 @@ export const testedRun = z.object({
   error: z.string().nullable(),
   durationMs: z.number().int(),
   timeline: z.array(step),
+  mutations: z
+    .array(mutationSchema)
+    .describe('Calls of the platform that changed something, or in a dry run would have.'),
 });
 
 export const writtenHistory = z.object({

@@ -30,6 +30,11 @@ export function addProjectCommands(program: Program): void {
     )
     .argument('<workflow>', 'name of the workflow in pegasus-workflows.toml')
     .option('--input <json|text>', 'its single argument: JSON, or else taken as text', 'test')
+    .option(
+      '--platform <file>',
+      'what activities find on the platform: JSON with secrets, configs, projections, …',
+    )
+    .option('--dry-run', 'change nothing there, and show what would have been changed')
     .addOption(directory())
     .action(
       program.running(async (context, name: string, options: TestOptions) =>

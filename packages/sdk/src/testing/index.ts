@@ -15,6 +15,11 @@ export {
   type LocalPlatformOptions,
 } from './local-platform/local-platform.js';
 export type { LocalEvent, LocalEventType } from './local-platform/events.js';
+export type {
+  LocalConnection,
+  LocalExternalAnswer,
+  LocalExternalCall,
+} from './local-platform/external-calls.js';
 export type { LocalProjection } from './local-platform/projections.js';
 export type { LocalSms, LocalSmsOptions } from './local-platform/sms.js';
 export type { LocalValue, LocalValues } from './local-platform/stored-values.js';

@@ -72,7 +72,7 @@ export class LocalEvents {
             data,
             commit: () => {
               if (!known) this.#emitted.push(event);
-              return { Location: `/api/v1/events/${id}` };
+              return { headers: { Location: `/api/v1/events/${id}` } };
             },
           };
         },

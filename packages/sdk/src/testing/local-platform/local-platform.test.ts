@@ -1,7 +1,8 @@
-import { LIMITS } from '@pegasus-workflows/contracts';
+import { LIMITS, type CallExternalRequest } from '@pegasus-workflows/contracts';
 import { describe, expect, it } from 'vitest';
 import { PegasusClient } from '../../client/pegasus-client.js';
 import { runActivity } from '../run-activity.js';
+import type { LocalExternalCall } from './external-calls.js';
 import { createLocalPlatform } from './local-platform.js';
 
 /** Numbers are the invariants of LocalPlatform and of withScope. */
@@ -160,5 +161,47 @@ describe('calls are checked as the server checks them (invariant 1)', () => {
       'projections.put',
       'projections.delete',
     ]);
+  });
+
+  it('an outside API is a function: what it answers, and what it throws', async () => {
+    const seen: LocalExternalCall[] = [];
+    const connections = {
+      shop: (call: LocalExternalCall) => {
+        seen.push(call);
+        return call.path === '/none' ? { status: 404 } : { status: 201, body: { id: 7 } };
+      },
+      down: () => Promise.reject(new Error('no route')),
+    };
+    const platform = createLocalPlatform({ connections });
+    const { externalCalls } = platform.client();
+    const request = { connection: 'shop', method: 'POST', path: '/orders', body: { sku: 'kettle' } } as const;
+    const answer = { status: 201, body: { id: 7 }, bodyEncoding: 'json', attempts: 1 };
+    expect(await externalCalls.call(request)).toMatchObject(answer);
+    expect(await externalCalls.call({ connection: 'shop', path: '/none' })).toMatchObject({
+      status: 404,
+      bodyEncoding: 'none',
+    });
+    expect(seen).toMatchObject([{ method: 'POST', body: { sku: 'kettle' } }, { method: 'GET' }]);
+    expect(platform.mutations).toMatchObject([{ method: 'externalCalls.call', wouldReturn: answer }]);
+    const refused = (call: CallExternalRequest, code: string) =>
+      expect(externalCalls.call(call)).rejects.toMatchObject({ code });
+    await refused({ connection: 'none', path: '/' }, 'NOT_FOUND');
+    await refused({ connection: 'down', path: '/' }, 'UPSTREAM_ERROR');
+    await refused({ connection: 'shop', path: '/', headers: { Host: 'a' } }, 'VALIDATION_ERROR');
+  });
+
+  it('an outside API is read from in a dry run, and not written to (invariant 3)', async () => {
+    const called: string[] = [];
+    const shop = ({ method }: LocalExternalCall) => {
+      called.push(method);
+      return { body: 'read' };
+    };
+    const platform = createLocalPlatform({ connections: { shop }, dryRun: true });
+    const { externalCalls } = platform.client();
+    expect(await externalCalls.call({ connection: 'shop', path: '/' })).toMatchObject({ body: 'read' });
+    const written = await externalCalls.call({ connection: 'shop', method: 'DELETE', path: '/' });
+    expect(written).toMatchObject({ status: 202, body: null, attempts: 0 });
+    expect(called).toEqual(['GET']);
+    expect(platform.mutations).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ import {
 import type { FetchLike } from '../../client/options.js';
 import { PegasusClient } from '../../client/pegasus-client.js';
 import { LocalEvents, type LocalEvent, type LocalEventType } from './events.js';
+import { externalCallRoutes, type LocalConnection } from './external-calls.js';
 import { LocalProjections, type LocalProjection } from './projections.js';
 import { answerLocally, type LocalRoute } from './router.js';
 import { withScope } from './scope.js';
@@ -26,6 +27,8 @@ export interface LocalPlatformOptions {
   eventTypes?: readonly (string | LocalEventType)[] | undefined;
   /** Who wants no messages; `false`: the tenant has no provider, and cannot send any. */
   sms?: LocalSmsOptions | false | undefined;
+  /** What stands in for the outside APIs that activities call through connections, by the connection's name. */
+  connections?: Readonly<Record<string, LocalConnection>> | undefined;
   /** What the manifest declares as `required_actions`; default: all that a run may do. Any other call is a 403. */
   requiredActions?: readonly Action[] | undefined;
   /** Changes nothing, answers as if it had, and tells activities so. Default false. */
@@ -81,6 +84,7 @@ export class LocalPlatform {
       ...this.#events.routes,
       ...this.#projections.routes,
       ...this.#sms.routes,
+      ...externalCallRoutes(options.connections ?? {}),
     ];
     this.fetch = (url, init) => this.#answer(new Request(url, init));
   }

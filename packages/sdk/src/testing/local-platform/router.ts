@@ -27,8 +27,8 @@ export interface LocalCall<P, Q, B> {
 
 /** What a call would do: its answer, and how it is made true. Whoever plans changes nothing. */
 export interface LocalPlan extends LocalAnswer {
-  /** May add headers, which only the call that was really made has. */
-  commit?: () => Record<string, string> | void;
+  /** Makes the change. What it returns replaces that part of the answer: only a call that was really made has it. */
+  commit?: () => Partial<LocalAnswer> | Promise<Partial<LocalAnswer>> | void;
 }
 
 type ObjectSchema = z.ZodObject;
@@ -46,8 +46,15 @@ export interface LocalOperation<P extends ObjectSchema, Q extends ObjectSchema, 
   emptyBody?: z.input<B>;
   /** Largest body, in bytes. */
   maxBodyBytes?: number;
-  /** Only of calls that change something: the client's method, and the arguments that no record shows. */
-  mutation?: { method: string; mask?: readonly string[] };
+  /** Only of calls that change something. */
+  mutation?: {
+    /** The client's method, such as `sms.send`. */
+    method: string;
+    /** Names of arguments that no record shows. */
+    mask?: readonly string[];
+    /** Whether this very call changes nothing after all. */
+    isRead?: (body: z.output<B>) => boolean;
+  };
   plan: (call: LocalCall<z.output<P>, z.output<Q>, z.output<B>>) => LocalPlan | Promise<LocalPlan>;
 }
 
@@ -80,19 +87,20 @@ export function localRoute<P extends ObjectSchema, Q extends ObjectSchema, B ext
       const { action, mutation } = operation;
       if (!parts.actions.has(action)) throw new PegasusError('FORBIDDEN', refusalOf(action));
       const call = await readCall(request, operation, wanted);
-      const plan = await operation.plan(call);
-      if (!mutation) return plan;
-      const more = parts.dryRun ? undefined : plan.commit?.();
+      const { commit, ...planned } = await operation.plan(call);
+      const isChange = mutation !== undefined && !mutation.isRead?.(call.body);
+      const answer = parts.dryRun && isChange ? planned : { ...planned, ...(await commit?.()) };
+      if (!isChange) return answer;
       const { params, query, body } = call;
       const args = { ...params, ...query, ...(typeof body === 'object' && body !== null ? body : {}) };
-      const wouldReturn = jsonOf(plan.data ?? null);
-      parts.record(
-        recordable(
-          { method: mutation.method, capability: action, args: jsonOf(args), wouldReturn },
-          mutation.mask,
-        ),
-      );
-      return { ...plan, headers: { ...plan.headers, ...more } };
+      const made = {
+        method: mutation.method,
+        capability: action,
+        args: jsonOf(args),
+        wouldReturn: jsonOf(answer.data ?? null),
+      };
+      parts.record(recordable(made, mutation.mask));
+      return answer;
     },
   };
 }
