@@ -32,6 +32,7 @@ export default defineConfig({
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
+          page('… give people and programs access', '/how-to/access'),
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
           page('… upgrade', '/how-to/upgrade'),
