@@ -39,6 +39,7 @@ export default defineConfig({
           page('… receive webhooks of a partner', '/how-to/webhooks-in'),
           page('… have a URL told how runs end', '/how-to/webhooks-out'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
+          page('… give people and programs access', '/how-to/access'),
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
           page('… upgrade', '/how-to/upgrade'),

@@ -12,7 +12,7 @@ import { forEachDialect, type TestDialect } from './support.js';
  */
 const tables = tenantTables();
 /** Tables that no role may change. */
-const APPEND_ONLY = new Set([getTableName(schema.auditLog)]);
+const APPEND_ONLY: ReadonlySet<string> = new Set([getTableName(schema.auditLog)]);
 
 forEachDialect('row-level security', (open) => {
   let dialect: TestDialect;

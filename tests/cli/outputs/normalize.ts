@@ -25,6 +25,7 @@ export function normalize(text: string, places: readonly (readonly [from: string
         return ids.get(id)!;
       })
       .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
+      .replace(/\bvnd_[A-Za-z0-9_-]{6,}/g, '<key>')
       .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
       .replace(/(?:\.\.\/)*pegasus-push-\w{6}(?=\/)/g, '<temporary>')
       // The first characters of an ingress's token or secret.
@@ -33,9 +34,10 @@ export function normalize(text: string, places: readonly (readonly [from: string
       .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?/g, '<time>')
       .replace(/\b\d+(\.\d+)? (ms|s|min|h)\b/g, '<duration>')
       .replace(/\b\d+(\.\d+)? (B|KiB|MiB)\b/g, '<size>')
-      .replace(/("(?:durationMs|startMs|sizeBytes|artifactSizeBytes|elapsedMs)": )\d+/g, '$1<number>')
+      .replace(/("(?:durationMs|startMs|sizeBytes|artifactSizeBytes|elapsedMs|seq)": )\d+/g, '$1<number>')
       .replace(/([^\s]) {2,}/g, '$1  ')
       .replace(/^ +(?=\+?<duration>)/gm, '  ')
+      .replace(/^ *\d+ +(?=<time>)/gm, '<seq>  ')
       .replace(/-{6,}|─{6,}/g, (line) => line.slice(0, 6))
       .replace(/[ \t]+$/gm, '')
   );

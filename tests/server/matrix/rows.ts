@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { getTableName, isTable } from 'drizzle-orm';
-import { getTableConfig, type PgColumn, type PgTable } from 'drizzle-orm/pg-core';
+import { getTableName, is } from 'drizzle-orm';
+import { getTableConfig, PgTable, type PgColumn } from 'drizzle-orm/pg-core';
 import { schema } from '../../../packages/server/src/index.js';
 
 /** Every table with rows of tenants, the ones that others refer to first. */
 export function tenantTables(): PgTable[] {
+  const exported: readonly unknown[] = Object.values(schema);
   const left = new Set(
-    Object.values(schema).filter(
-      (value): value is PgTable =>
-        isTable(value) && columnsOf(value).some(({ name }) => name === 'tenant_id'),
-    ),
+    exported.filter(isPgTable).filter((table) => columnsOf(table).some(({ name }) => name === 'tenant_id')),
   );
   const ordered: PgTable[] = [];
   while (left.size > 0) {
@@ -20,6 +18,8 @@ export function tenantTables(): PgTable[] {
   }
   return ordered;
 }
+
+const isPgTable = (value: unknown): value is PgTable => is(value, PgTable);
 
 export const columnsOf = (table: PgTable): PgColumn[] => getTableConfig(table).columns;
 

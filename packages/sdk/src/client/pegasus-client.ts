@@ -1,6 +1,5 @@
 import { RUNTIME_VARIABLES, type QuotaUse, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
-import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './access.js';

@@ -57,7 +57,6 @@ export async function refuseOverStorage(tx: Tx, tenantId: string): Promise<void>
   if (used <= limit) return;
   throw new PegasusError(
     'STORAGE_QUOTA_EXCEEDED',
-    `With this, the tenant would store ${used} bytes; it may store ${limit}.`,
-    { hint: 'Delete stored values or projections, or ask the operator of the platform for a larger quota.' },
+    `With this, the tenant would store ${used} bytes; it may store ${limit}. Delete stored values or projections, or ask the operator of the platform for a larger quota.`,
   );
 }

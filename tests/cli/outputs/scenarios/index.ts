@@ -1,5 +1,6 @@
 import { type Scenario } from '../scenario.js';
 import { EVENTS } from './events.js';
+import { ACCESS } from './access.js';
 import { FIRST_RUN } from './first-run.js';
 import { PROJECT } from './project.js';
 import { PROJECTIONS } from './projections.js';
@@ -21,3 +22,4 @@ export const SCENARIOS: Scenario[] = [
   ...WEBHOOKS,
   ...TRIGGERS,
 ];
+export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS, ...ACCESS];
