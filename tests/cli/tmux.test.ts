@@ -141,6 +141,35 @@ describe('configure', () => {
   );
 });
 
+describe('secrets', () => {
+  it(
+    'set: what is typed is on no screen, also when it cannot be sent',
+    async () => {
+      await screen.run('pegasus-workflows secrets set API_TOKEN');
+      await screen.see('Value of the secret');
+      await screen.type('zz-typed-secret-4711');
+      expect(await screen.see('••••••••••••')).not.toContain('zz-typed');
+      await screen.press('Enter');
+      const told = await screen.see('error:');
+      expect(told).not.toContain('zz-typed');
+      expect(await screen.exitCode()).toBe(6);
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    'delete: asks, and no is what Enter answers',
+    async () => {
+      await screen.run('pegasus-workflows secrets delete API_TOKEN');
+      await screen.see('Delete the secret global/API_TOKEN?');
+      await screen.press('Enter');
+      await screen.see('Cancelled; nothing was changed.');
+      expect(await screen.exitCode()).toBe(130);
+    },
+    MINUTES,
+  );
+});
+
 describe('dev', () => {
   const dataDir = () => path.join(terminal.root, 'data');
   const start = () => `pegasus-workflows dev --port 0 --data-dir '${dataDir()}'`;

@@ -6,7 +6,7 @@ import { unzipSync } from 'fflate';
 /** Finds a secret in bytes, however a program may have written it down. */
 
 /** A text that must be nowhere, and how it is called in what is found. */
-export interface Wanted {
+interface Wanted {
   name: string;
   text: string;
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { parseMasterKeys } from '@pegasus-workflows/server/vault';
 import { lock } from 'proper-lockfile';
 import { writeFileAtomic } from './files.js';
 import { dataLayout } from './layout.js';
@@ -39,10 +40,9 @@ export async function addMasterKey(dataDir: string): Promise<AddedMasterKey> {
 }
 
 async function readKeys(file: string): Promise<MasterKey[]> {
-  // As the server reads it: a set that it would refuse must not be built upon.
-  const { parseMasterKeys } = await import('@pegasus-workflows/server');
   const text = await readFile(file, 'utf8');
   try {
+    // As the server reads it: a set that it would refuse must not be built upon.
     return parseMasterKeys(text).keys;
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'it cannot be read';

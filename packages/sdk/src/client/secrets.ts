@@ -4,7 +4,7 @@ import { readMasterKeys, readRuntimeValue, readSecret } from './schemas.js';
 import type { Transport } from './transport.js';
 
 /** Below which secrets and configuration values are. */
-export const STORED_VALUES = '/api/v1/workflow-secrets-configs';
+const STORED_VALUES = '/api/v1/workflow-secrets-configs';
 
 export interface StoredValueOptions extends CallOptions {
   /** Default `global`. */

@@ -120,7 +120,7 @@ export class Projections {
   }
 }
 
-export interface Written {
+interface Written {
   projection: Projection;
   isNew: boolean;
 }
