@@ -21,5 +21,5 @@ export const SCENARIOS: Scenario[] = [
   ...EVENTS,
   ...WEBHOOKS,
   ...TRIGGERS,
+  ...ACCESS,
 ];
-export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS, ...ACCESS];
