@@ -1,4 +1,5 @@
 import { createAccess } from './access/routes.js';
+import { createBatches } from './batches/routes.js';
 import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { type Capability } from './infra/capability.js';
@@ -20,5 +21,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createTriggers(services, engine),
     createWebhooks(services),
     createLive(services, engine),
+    createBatches(services, engine),
   ];
 }
