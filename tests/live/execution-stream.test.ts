@@ -55,8 +55,7 @@ forEachDialect('the stream of an execution', (open) => {
     expect(first.data).toMatchObject({ id, status: 'RUNNING', input: { do: 'converse' } });
     await post(id, 'signal', { name: 'add', args: [3] });
     const told: Told[] = [];
-    const isSignal = ({ data }: Told) =>
-      Boolean(data.events?.some(({ type }: HistoryEvent) => type === 'WorkflowExecutionSignaled'));
+    const isSignal = (one: Told) => timeline([one]).some(({ type }) => type === 'WorkflowExecutionSignaled');
     told.push(await nextOf(events, isSignal));
     await post(id, 'signal', { name: 'finish' });
     for await (const one of events) told.push(one);
@@ -90,7 +89,7 @@ forEachDialect('the stream of an execution', (open) => {
     expect(told.at(-1)?.data.status).toBe('COMPLETED');
     const { id: reset } = await run({ do: 'converse' });
     const events = eventsOf(await connect(reset));
-    await nextOf(events, ({ data }) => timeline([{ id: '', event: 'history', data }]).some(({ type }) => type === 'WorkflowTaskCompleted'));
+    await nextOf(events, (one) => timeline([one]).some(({ type }) => type === 'WorkflowTaskCompleted'));
     const done = await post(reset, 'reset', { to: 'first-workflow-task' });
     expect(done.status).toBe(200);
     const { temporalRunId } = (done.body.data as unknown as { temporalRunId: string });

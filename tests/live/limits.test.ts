@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp, revokeKey, schema } from '../../packages/server/src/index.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
@@ -17,7 +18,7 @@ describe('live streams', () => {
 
   function live(over: Partial<typeof STREAM_SETTINGS> = {}) {
     const capability = createLive(server.services, server.engine, { ...STREAM_SETTINGS, ...over });
-    const app = createApp(server.services, server.engine, [capability]);
+    const app = createApp({ ...server.services, metrics: new Registry() }, server.engine, [capability]);
     const connect = (key: string, method = 'GET') =>
       app.request('/api/v1/executions/stream', { method, headers: { authorization: `Bearer ${key}` } });
     return { connect, stop: () => capability.start!().stop() };

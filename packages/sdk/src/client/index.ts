@@ -2,6 +2,7 @@ export { PegasusClient, type Health } from './pegasus-client.js';
 export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js';
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
+export type { BatchesApi, BeginBatchOptions } from './batches.js';
 export type { TriggersApi } from './triggers.js';
 export type {
   LiveApi,

@@ -1,6 +1,7 @@
 import { RUNTIME_VARIABLES, type WhoAmI } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
+import { BatchesApi } from './batches.js';
 import { ExecutionsApi } from './executions.js';
 import { IngressApi } from './ingress.js';
 import { LiveApi } from './live.js';
@@ -24,6 +25,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly batches: BatchesApi;
   readonly live: LiveApi;
   readonly ingress: IngressApi;
   readonly webhooks: WebhooksApi;
@@ -40,6 +42,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.batches = new BatchesApi(this.#transport);
     this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);
