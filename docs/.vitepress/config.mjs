@@ -30,6 +30,8 @@ export default defineConfig({
           page('… push from CI', '/how-to/push-from-ci'),
           page('… delay, queue and debounce runs', '/how-to/delay-queue-and-debounce-runs'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
+          page('… interfere with runs', '/how-to/control-runs'),
+          page('… follow runs from a program', '/how-to/watch-runs'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
           page('… connect a coding agent over MCP', '/mcp'),
