@@ -29,7 +29,10 @@ forEachDialect('batches', (open) => {
       acts.push(`${act.operation} ${act.objectId}`);
       await audit.recordAct(act);
     };
-    const batches = createBatches({ db, logger, clock, audit: { ...audit, recordAct, refused: () => {}, flush: async () => {} } }, engine);
+    const batches = createBatches(
+      { db, logger, clock, audit: { ...audit, recordAct, refused: () => {}, flush: async () => {} } },
+      engine,
+    );
     harness.app.use('/api/v1/executions/batches/*', async (c, next) => {
       c.set('recordAct', recordAct);
       await next();
@@ -42,7 +45,11 @@ forEachDialect('batches', (open) => {
   async function request(tenantId: string, method: string, path: string, body?: unknown, key?: string) {
     const response = await harness.app.request(`/api/v1/executions/batches${path}`, {
       method,
-      headers: { 'x-tenant': tenantId, 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}) },
+      headers: {
+        'x-tenant': tenantId,
+        'content-type': 'application/json',
+        ...(key ? { 'idempotency-key': key } : {}),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const { data, code, error } = (await response.json()) as { data: Batch; code?: string; error?: string };
@@ -77,11 +84,16 @@ forEachDialect('batches', (open) => {
     expect(counted).toMatchObject({ status: 200, data: { total: 30 } });
     const key = randomUUID();
     const begun = await request(mine.tenantId, 'POST', '/cancel', { filter }, key);
-    expect(begun).toMatchObject({ status: 202, data: { state: 'RUNNING', operation: 'cancel', total: 30, done: 0 } });
+    expect(begun).toMatchObject({
+      status: 202,
+      data: { state: 'RUNNING', operation: 'cancel', total: 30, done: 0 },
+    });
     await held(mine, 1);
     const again = await request(mine.tenantId, 'POST', '/cancel', { filter }, key);
     expect(again.data).toEqual(begun.data);
-    expect((await request(mine.tenantId, 'POST', '/retry', { filter: { workflowName: 'scripted' } }, key)).code).toBe('CONFLICT');
+    expect(
+      (await request(mine.tenantId, 'POST', '/retry', { filter: { workflowName: 'scripted' } }, key)).code,
+    ).toBe('CONFLICT');
     const ended = await finished(mine.tenantId, begun.data.id);
     expect(ended).toMatchObject({ state: 'DONE', total: 30, done: 30, skipped: 0, failed: 0, failures: [] });
     expect(await statuses(mine.tenantId)).toEqual({ CANCELLED: 30, QUEUED: 1 });
@@ -97,7 +109,11 @@ forEachDialect('batches', (open) => {
 
   it('2: retries each once, also when a page is done twice', async () => {
     const mine = await harness.publish();
-    const over: { status: ExecutionStatus }[] = [{ status: 'FAILED' }, { status: 'TIMED_OUT' }, { status: 'COMPLETED' }];
+    const over: { status: ExecutionStatus }[] = [
+      { status: 'FAILED' },
+      { status: 'TIMED_OUT' },
+      { status: 'COMPLETED' },
+    ];
     for (const one of over) await harness.insertExecution({ ...mine, ...one });
     const begun = await request(mine.tenantId, 'POST', '/retry', { filter: { workflowId: mine.workflowId } });
     expect(begun.data.total).toBe(2);
@@ -105,11 +121,19 @@ forEachDialect('batches', (open) => {
     expect(await statuses(mine.tenantId)).toMatchObject({ [failing.status]: 1 });
     // As if the server had been killed after the acts, before the page's end was written.
     const items = await harness.db.system((tx) =>
-      tx.select().from(schema.executionBatchItems).where(eq(schema.executionBatchItems.batchId, begun.data.id)),
+      tx
+        .select()
+        .from(schema.executionBatchItems)
+        .where(eq(schema.executionBatchItems.batchId, begun.data.id)),
     );
     for (const { executionId } of items) {
       const caller = { tenantId: mine.tenantId, principalId: mine.tenantId };
-      await harness.engine.service.retry(caller, mine.workflowId, executionId, `batch-${begun.data.id}-${executionId}`);
+      await harness.engine.service.retry(
+        caller,
+        mine.workflowId,
+        executionId,
+        `batch-${begun.data.id}-${executionId}`,
+      );
     }
     expect(await finished(mine.tenantId, begun.data.id)).toMatchObject({ state: 'DONE', done: 2 });
     expect(await statuses(mine.tenantId)).toEqual({ FAILED: 1, TIMED_OUT: 1, COMPLETED: 1, RUNNING: 2 });
@@ -126,7 +150,10 @@ forEachDialect('batches', (open) => {
     const filter = { workflowId: mine.workflowId };
     const { data: first } = await request(mine.tenantId, 'POST', '/cancel', { filter });
     const stopped = await request(mine.tenantId, 'POST', `/${first.id}/stop`);
-    expect(stopped).toMatchObject({ status: 200, data: { state: 'STOPPED', finishedAt: expect.any(String) } });
+    expect(stopped).toMatchObject({
+      status: 200,
+      data: { state: 'STOPPED', finishedAt: expect.any(String) },
+    });
     await worker.round();
     expect(await statuses(mine.tenantId)).toEqual({ QUEUED: 3 });
     const { data: second } = await request(mine.tenantId, 'POST', '/cancel', { filter });

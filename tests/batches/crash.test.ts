@@ -26,7 +26,12 @@ it.each(['batch.acted', 'batch.before-finish', 'batch.finished'])(
         name: 'demo',
         version: '1.0.0',
         visibility: 'TENANT',
-        manifest: { name: 'demo', version: '1.0.0', entryPoints: ['demo:demo'], diagram: 'flowchart LR\n a-->b' },
+        manifest: {
+          name: 'demo',
+          version: '1.0.0',
+          entryPoints: ['demo:demo'],
+          diagram: 'flowchart LR\n a-->b',
+        },
         artifactSha256: randomBytes(32).toString('hex'),
         artifactSizeBytes: 1,
         executable: true,

@@ -32,7 +32,8 @@ forEachDialect('the stream of an execution', (open) => {
   const run = async (input: Record<string, unknown>, over: object = {}): Promise<Execution> =>
     (await harness.call(tenantId, 'POST', `${workflowId}/run`, { input, ...over })).body.data;
   const at = (id: string, rest: string) => `${workflowId}/executions/${id}/${rest}`;
-  const post = (id: string, what: string, body: unknown) => harness.call(tenantId, 'POST', at(id, what), body);
+  const post = (id: string, what: string, body: unknown) =>
+    harness.call(tenantId, 'POST', at(id, what), body);
   const connect = (id: string, lastId?: string, method = 'GET') =>
     harness.app.request(`/api/v1/workflows/${at(id, 'stream')}`, {
       method,
@@ -92,7 +93,7 @@ forEachDialect('the stream of an execution', (open) => {
     await nextOf(events, (one) => timeline([one]).some(({ type }) => type === 'WorkflowTaskCompleted'));
     const done = await post(reset, 'reset', { to: 'first-workflow-task' });
     expect(done.status).toBe(200);
-    const { temporalRunId } = (done.body.data as unknown as { temporalRunId: string });
+    const { temporalRunId } = done.body.data as unknown as { temporalRunId: string };
     const begun = await nextOf(events, ({ data }) => data.runId === temporalRunId);
     expect(begun.data.events[0]).toMatchObject({ id: '1', type: 'WorkflowExecutionStarted' });
     await post(reset, 'signal', { name: 'finish' });

@@ -31,7 +31,10 @@ describe('live streams', () => {
     const [first, second] = [await connect(a.key), await connect(a.key)];
     const refused = await connect(a.key);
     expect(refused.status).toBe(429);
-    expect(await refused.json()).toMatchObject({ code: 'CONCURRENCY_LIMIT', error: expect.stringContaining('2 live streams') });
+    expect(await refused.json()).toMatchObject({
+      code: 'CONCURRENCY_LIMIT',
+      error: expect.stringContaining('2 live streams'),
+    });
     expect(refused.headers.get('retry-after')).not.toBeNull();
     const others = await connect(b.key);
     expect(others.status).toBe(200);
@@ -54,7 +57,10 @@ describe('live streams', () => {
     await nextOf(others, ({ event }) => event === 'ready');
     const { apiKeys } = schema;
     await db.system((tx) =>
-      tx.update(apiKeys).set({ roles: ['integration_publisher'] }).where(eq(apiKeys.id, narrowed.id)),
+      tx
+        .update(apiKeys)
+        .set({ roles: ['integration_publisher'] })
+        .where(eq(apiKeys.id, narrowed.id)),
     );
     expect((await others.next()).done).toBe(true);
   });

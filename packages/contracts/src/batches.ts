@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { EXECUTION_STATUSES, executionStatusSchema, RETRYABLE_STATUSES, type ExecutionStatus } from './executions.js';
+import {
+  EXECUTION_STATUSES,
+  executionStatusSchema,
+  RETRYABLE_STATUSES,
+  type ExecutionStatus,
+} from './executions.js';
 import { idSchema, timestampSchema, workflowNameSchema } from './names.js';
 
 export const BATCH_OPERATIONS = ['cancel', 'retry', 'terminate'] as const;

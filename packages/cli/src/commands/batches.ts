@@ -51,7 +51,8 @@ export async function batch(
     return client.batches.wait(begun.id, { onProgress: (one) => update(`${countOf(one)} of ${one.total}`) });
   });
   out.line(total === 0 ? `No runs of ${name} fit.` : saidOf(operation, ended));
-  for (const { executionId, error } of ended.failures) out.line(`${out.colors.bad('✗')} ${executionId}  ${error}`);
+  for (const { executionId, error } of ended.failures)
+    out.line(`${out.colors.bad('✗')} ${executionId}  ${error}`);
   out.result(ended);
   return ended.failed > 0 ? 1 : 0;
 }

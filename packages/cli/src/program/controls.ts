@@ -55,7 +55,9 @@ function addEnds(program: Program, executions: Command): void {
   executions
     .command('terminate')
     .summary('end a run at once')
-    .description('End a run, or every run that fits, at once: its code is not asked and cleans nothing up. Cancel is the kinder way.')
+    .description(
+      'End a run, or every run that fits, at once: its code is not asked and cleans nothing up. Cancel is the kinder way.',
+    )
     .argument(...WORKFLOW)
     .argument(...EXECUTION_OR_MATCHING)
     .addOption(matching())
@@ -65,10 +67,21 @@ function addEnds(program: Program, executions: Command): void {
     .addOption(directory())
     .action(
       program.running(
-        async (context, workflow: string, execution: string | undefined, options: ControlOptions & BatchOptions) => {
+        async (
+          context,
+          workflow: string,
+          execution: string | undefined,
+          options: ControlOptions & BatchOptions,
+        ) => {
           const filter = matchingOf(execution, options);
           if (filter !== undefined)
-            return (await import('../commands/batches.js')).batch(context, 'terminate', workflow, filter, options);
+            return (await import('../commands/batches.js')).batch(
+              context,
+              'terminate',
+              workflow,
+              filter,
+              options,
+            );
           return (await import('../commands/controls.js')).terminate(context, workflow, execution!, options);
         },
       ),
@@ -76,7 +89,9 @@ function addEnds(program: Program, executions: Command): void {
   executions
     .command('reset')
     .summary('let an open run go on from an earlier point')
-    .description('Let an open run go on from an earlier point, as the same run, forgetting what came after it.')
+    .description(
+      'Let an open run go on from an earlier point, as the same run, forgetting what came after it.',
+    )
     .argument(...WORKFLOW)
     .argument(...EXECUTION)
     .option(
@@ -97,7 +112,10 @@ function addEnds(program: Program, executions: Command): void {
 
 function addPauses(program: Program, executions: Command): void {
   const changes = [
-    ['pause', 'Hold an open run: as a whole where the cluster can, else the activities that are pending now.'],
+    [
+      'pause',
+      'Hold an open run: as a whole where the cluster can, else the activities that are pending now.',
+    ],
     ['unpause', 'Let go on what was paused.'],
   ] as const;
   for (const [change, description] of changes)
@@ -111,7 +129,13 @@ function addPauses(program: Program, executions: Command): void {
       .addOption(directory())
       .action(
         program.running(async (context, workflow: string, execution: string, options: ControlOptions) =>
-          (await import('../commands/controls.js')).changePause(context, change, workflow, execution, options),
+          (await import('../commands/controls.js')).changePause(
+            context,
+            change,
+            workflow,
+            execution,
+            options,
+          ),
         ),
       );
 }

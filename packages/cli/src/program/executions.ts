@@ -11,7 +11,9 @@ import { directory, environment, WORKFLOW, type Program } from './program.js';
 export function addExecutionCommands(program: Program): void {
   const executions = program
     .command('executions')
-    .description('Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.');
+    .description(
+      'Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.',
+    );
   executions
     .command('list')
     .description('Runs, newest first. A name covers all its versions, name@version that one.')
@@ -83,7 +85,10 @@ export function addExecutionCommands(program: Program): void {
 function addChangingCommands(program: Program, executions: Command): void {
   const commands = [
     ['cancel', 'Ask a run to stop, or every run that fits; its code may clean up first.'],
-    ['retry', 'A new run with the input of one that failed, timed out or was cancelled, or of every such that fits.'],
+    [
+      'retry',
+      'A new run with the input of one that failed, timed out or was cancelled, or of every such that fits.',
+    ],
   ] as const;
   for (const [operation, description] of commands)
     executions
@@ -96,12 +101,25 @@ function addChangingCommands(program: Program, executions: Command): void {
       .addOption(environment())
       .addOption(directory())
       .action(
-        program.running(async (context, workflow: string, execution: string | undefined, options: BatchOptions) => {
-          const filter = matchingOf(execution, options);
-          if (filter !== undefined)
-            return (await import('../commands/batches.js')).batch(context, operation, workflow, filter, options);
-          return (await import('../commands/executions.js'))[operation](context, workflow, execution!, options);
-        }),
+        program.running(
+          async (context, workflow: string, execution: string | undefined, options: BatchOptions) => {
+            const filter = matchingOf(execution, options);
+            if (filter !== undefined)
+              return (await import('../commands/batches.js')).batch(
+                context,
+                operation,
+                workflow,
+                filter,
+                options,
+              );
+            return (await import('../commands/executions.js'))[operation](
+              context,
+              workflow,
+              execution!,
+              options,
+            );
+          },
+        ),
       );
 }
 

@@ -214,7 +214,10 @@ async function countOf(tx: Tx, where: SQL | undefined): Promise<number> {
 async function repeated(tx: Tx, operation: BatchOperation, key: string): Promise<Batch> {
   const [row] = await tx.select().from(executionBatches).where(eq(executionBatches.idempotencyKey, key));
   if (row?.operation === operation) return shown(tx, row);
-  throw new PegasusError('CONFLICT', 'This Idempotency-Key was used for another batch; use a new key for a new one.');
+  throw new PegasusError(
+    'CONFLICT',
+    'This Idempotency-Key was used for another batch; use a new key for a new one.',
+  );
 }
 
 async function rowOf(tx: Tx, id: string): Promise<BatchRow> {
@@ -248,7 +251,11 @@ async function shown(tx: Tx, row: BatchRow): Promise<Batch> {
     done: countIn('DONE'),
     skipped: countIn('SKIPPED'),
     failed: countIn('FAILED'),
-    failures: failures.map(({ executionId, workflowId, error }) => ({ executionId, workflowId, error: error ?? '' })),
+    failures: failures.map(({ executionId, workflowId, error }) => ({
+      executionId,
+      workflowId,
+      error: error ?? '',
+    })),
     createdByUserId,
     createdAt: row.createdAt.toISOString(),
     finishedAt: row.finishedAt?.toISOString() ?? null,

@@ -115,11 +115,18 @@ export class BatchWorker {
     await audit.recordAct({ tenantId, operation, objectKind: 'executions', objectId: executionId });
     switch (operation) {
       case 'cancel':
-        await unless(engine.service.cancel(caller, workflowId, executionId), () => this.#is(caller, workflowId, executionId, ({ status }) => status === 'CANCELLED'));
+        await unless(engine.service.cancel(caller, workflowId, executionId), () =>
+          this.#is(caller, workflowId, executionId, ({ status }) => status === 'CANCELLED'),
+        );
         return;
       case 'terminate':
         await unless(engine.controls.terminate(caller, workflowId, executionId, reason ?? undefined), () =>
-          this.#is(caller, workflowId, executionId, ({ errorMessage }) => errorMessage?.startsWith('Terminated:') ?? false),
+          this.#is(
+            caller,
+            workflowId,
+            executionId,
+            ({ errorMessage }) => errorMessage?.startsWith('Terminated:') ?? false,
+          ),
         );
         return;
       case 'retry':
@@ -138,7 +145,12 @@ export class BatchWorker {
 }
 
 /** The execution was in no state for it any more, or its workflow is gone. */
-const SKIPS = new Set<string>(['EXECUTION_NOT_CANCELLABLE', 'EXECUTION_NOT_OPEN', 'EXECUTION_NOT_RETRYABLE', 'NOT_FOUND']);
+const SKIPS = new Set<string>([
+  'EXECUTION_NOT_CANCELLABLE',
+  'EXECUTION_NOT_OPEN',
+  'EXECUTION_NOT_RETRYABLE',
+  'NOT_FOUND',
+]);
 
 /** A refusal of what has the wanted effect already, by this batch before a crash or by somebody else, is none. */
 async function unless(act: Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> {

@@ -22,7 +22,11 @@ export const CONTROLS: Scenario[] = [
     code: 0,
     after: (stage) => stage.keepNewestRun('demo', 'later'),
   },
-  { name: 'run with a limit of nothing', args: ['run', 'demo', '--concurrency-limit', '2', ...local], code: 2 },
+  {
+    name: 'run with a limit of nothing',
+    args: ['run', 'demo', '--concurrency-limit', '2', ...local],
+    code: 2,
+  },
   { name: 'run with half a debounce', args: ['run', 'demo', '--debounce', 'k', ...local], code: 2 },
   {
     name: 'executions pause of a queued run',
