@@ -45,6 +45,7 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       method: 'post',
       path: `${PATH}/update`,
       action: 'SignalWorkflowExecution',
+      audited: 'update',
       summary:
         'Call an update handler of an open run and wait for its result. The `Idempotency-Key` is the update’s id.',
       request: { params: ofExecution, body: updateRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
@@ -83,6 +84,7 @@ function mountEndAndReset(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
       method: 'post',
       path: `${PATH}/terminate`,
       action: 'ControlWorkflowExecution',
+      audited: 'terminate',
       summary: 'End an open execution at once: its code is not asked and cleans nothing up.',
       request: { params: ofExecution, body: controlRequestSchema, emptyBody: {} },
       responses: {
@@ -98,6 +100,7 @@ function mountEndAndReset(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
       method: 'post',
       path: `${PATH}/reset`,
       action: 'ControlWorkflowExecution',
+      audited: 'reset',
       summary: 'Let an open run go on from an earlier point, forgetting what came after it.',
       request: { params: ofExecution, body: resetRequestSchema },
       responses: {
@@ -123,6 +126,7 @@ function mountPauses(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
         method: 'post',
         path: `${PATH}/${change}`,
         action: 'ControlWorkflowExecution',
+        audited: change,
         summary,
         request: { params: ofExecution, body: controlRequestSchema, emptyBody: {} },
         responses: { 200: { description: 'What it touched.', schema: dataOf(pauseAnswerSchema) } },
