@@ -32,6 +32,10 @@ const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/keys': 404,
   'GET /api/v1/audit': 200,
   'GET /api/v1/executions/stream': 200,
+  'GET /api/v1/executions/batches': 200,
+  'POST /api/v1/executions/batches/cancel': 400,
+  'POST /api/v1/executions/batches/retry': 400,
+  'POST /api/v1/executions/batches/terminate': 400,
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;
