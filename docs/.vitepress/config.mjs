@@ -32,6 +32,8 @@ export default defineConfig({
           page('… delay, queue and debounce runs', '/how-to/delay-queue-and-debounce-runs'),
           page('… run a workflow dry', '/how-to/dry-run'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
+          page('… interfere with runs', '/how-to/control-runs'),
+          page('… follow runs from a program', '/how-to/watch-runs'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… give a workflow secrets and configuration', '/how-to/secrets-and-configuration'),
           page('… remember what is known of an outside record', '/how-to/projections'),

@@ -243,8 +243,13 @@ describe('a name means what was pushed from here', () => {
   }, 5 * MINUTES); // prettier-ignore
 });
 
-it('a dry run says that there is none yet, and what to do instead', async () => {
-  const { code, stderr } = await run(['run', 'demo', '--dry-run']);
-  expect(code).toBe(1);
-  expect(stderr).toContain('next: Try it here, without the platform: pegasus-workflows test demo');
-});
+it(
+  'a dry run shows what it would have changed, and that it was one',
+  async () => {
+    const { code, stdout } = await run(['run', 'demo', '--dry-run', '--wait']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('It would have changed nothing.');
+    expect((await run(['executions', 'show', 'demo', 'latest'])).stdout).toContain('dry run');
+  },
+  5 * MINUTES,
+);

@@ -235,6 +235,22 @@ forEachDialect('reconciler', (open) => {
       });
       expect((await only()).status).toBe('CANCELLED');
     });
+
+    it('4: ends a run that goes on behind an execution that has ended, as after a reset in that moment', async () => {
+      const row = await leave({ status: 'COMPLETED', startedAt: longAgo(), finishedAt: longAgo() });
+      await harness.port.start({
+        workflowId: row.temporalWorkflowId,
+        requestId: row.id,
+        workflowType: 'scripted',
+        taskQueue: mine.taskQueue,
+        argument: {},
+      });
+      await eventually(async () => {
+        await harness.engine.reconcile();
+        expect((await harness.port.describe(row.temporalWorkflowId))?.status).toBe('TERMINATED');
+      });
+      expect((await only()).status).toBe('COMPLETED');
+    });
   });
 
   describe('demand', () => {

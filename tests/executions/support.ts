@@ -87,6 +87,7 @@ export async function startHarness(
   app.use('*', async (c, next) => {
     c.set('log', logger);
     c.set('correlationId', 'test');
+    c.set('recordAct', async () => {});
     const tenantId = c.req.header('x-tenant') ?? '';
     c.set('principal', {
       tenantId,

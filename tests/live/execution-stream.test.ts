@@ -32,7 +32,8 @@ forEachDialect('the stream of an execution', (open) => {
   const run = async (input: Record<string, unknown>, over: object = {}): Promise<Execution> =>
     (await harness.call(tenantId, 'POST', `${workflowId}/run`, { input, ...over })).body.data;
   const at = (id: string, rest: string) => `${workflowId}/executions/${id}/${rest}`;
-  const post = (id: string, what: string, body: unknown) => harness.call(tenantId, 'POST', at(id, what), body);
+  const post = (id: string, what: string, body: unknown) =>
+    harness.call(tenantId, 'POST', at(id, what), body);
   const connect = (id: string, lastId?: string, method = 'GET') =>
     harness.app.request(`/api/v1/workflows/${at(id, 'stream')}`, {
       method,
@@ -55,8 +56,7 @@ forEachDialect('the stream of an execution', (open) => {
     expect(first.data).toMatchObject({ id, status: 'RUNNING', input: { do: 'converse' } });
     await post(id, 'signal', { name: 'add', args: [3] });
     const told: Told[] = [];
-    const isSignal = ({ data }: Told) =>
-      Boolean(data.events?.some(({ type }: HistoryEvent) => type === 'WorkflowExecutionSignaled'));
+    const isSignal = (one: Told) => timeline([one]).some(({ type }) => type === 'WorkflowExecutionSignaled');
     told.push(await nextOf(events, isSignal));
     await post(id, 'signal', { name: 'finish' });
     for await (const one of events) told.push(one);
@@ -90,10 +90,10 @@ forEachDialect('the stream of an execution', (open) => {
     expect(told.at(-1)?.data.status).toBe('COMPLETED');
     const { id: reset } = await run({ do: 'converse' });
     const events = eventsOf(await connect(reset));
-    await nextOf(events, ({ data }) => timeline([{ id: '', event: 'history', data }]).some(({ type }) => type === 'WorkflowTaskCompleted'));
+    await nextOf(events, (one) => timeline([one]).some(({ type }) => type === 'WorkflowTaskCompleted'));
     const done = await post(reset, 'reset', { to: 'first-workflow-task' });
     expect(done.status).toBe(200);
-    const { temporalRunId } = (done.body.data as unknown as { temporalRunId: string });
+    const { temporalRunId } = done.body.data as unknown as { temporalRunId: string };
     const begun = await nextOf(events, ({ data }) => data.runId === temporalRunId);
     expect(begun.data.events[0]).toMatchObject({ id: '1', type: 'WorkflowExecutionStarted' });
     await post(reset, 'signal', { name: 'finish' });

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp, revokeKey, schema } from '../../packages/server/src/index.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
@@ -17,7 +18,7 @@ describe('live streams', () => {
 
   function live(over: Partial<typeof STREAM_SETTINGS> = {}) {
     const capability = createLive(server.services, server.engine, { ...STREAM_SETTINGS, ...over });
-    const app = createApp(server.services, server.engine, [capability]);
+    const app = createApp({ ...server.services, metrics: new Registry() }, server.engine, [capability]);
     const connect = (key: string, method = 'GET') =>
       app.request('/api/v1/executions/stream', { method, headers: { authorization: `Bearer ${key}` } });
     return { connect, stop: () => capability.start!().stop() };
@@ -30,7 +31,10 @@ describe('live streams', () => {
     const [first, second] = [await connect(a.key), await connect(a.key)];
     const refused = await connect(a.key);
     expect(refused.status).toBe(429);
-    expect(await refused.json()).toMatchObject({ code: 'CONCURRENCY_LIMIT', error: expect.stringContaining('2 live streams') });
+    expect(await refused.json()).toMatchObject({
+      code: 'CONCURRENCY_LIMIT',
+      error: expect.stringContaining('2 live streams'),
+    });
     expect(refused.headers.get('retry-after')).not.toBeNull();
     const others = await connect(b.key);
     expect(others.status).toBe(200);
@@ -53,7 +57,10 @@ describe('live streams', () => {
     await nextOf(others, ({ event }) => event === 'ready');
     const { apiKeys } = schema;
     await db.system((tx) =>
-      tx.update(apiKeys).set({ roles: ['integration_publisher'] }).where(eq(apiKeys.id, narrowed.id)),
+      tx
+        .update(apiKeys)
+        .set({ roles: ['integration_publisher'] })
+        .where(eq(apiKeys.id, narrowed.id)),
     );
     expect((await others.next()).done).toBe(true);
   });

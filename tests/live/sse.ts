@@ -24,7 +24,10 @@ export async function* eventsOf(response: Response): AsyncGenerator<Told, void> 
 }
 
 /** The first event that fits; those before it are dropped. */
-export async function nextOf(events: AsyncGenerator<Told, void>, fits: (told: Told) => boolean): Promise<Told> {
+export async function nextOf(
+  events: AsyncGenerator<Told, void>,
+  fits: (told: Told) => boolean,
+): Promise<Told> {
   for (;;) {
     const { done, value } = await events.next();
     if (done) throw new Error('the stream ended before such an event');

@@ -19,9 +19,10 @@ forEachDialect('the stream of a tenant', (open) => {
 
   beforeAll(async () => {
     harness = await startHarness(inject('temporal'), await open());
-    createLive({ db: harness.db, temporal: harness.port, logger: createLogger('test') }, harness.engine).mount(
-      harness.app,
-    );
+    createLive(
+      { db: harness.db, temporal: harness.port, logger: createLogger('test') },
+      harness.engine,
+    ).mount(harness.app);
   });
   beforeAll(async () => {
     ({ tenantId, workflowId } = await harness.publish());

@@ -68,6 +68,11 @@ export class KilledServer implements AsyncDisposable {
     return this.#ended;
   }
 
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#ended;
+  }
+
   async stop(): Promise<string | number> {
     this.#child?.kill('SIGTERM');
     return this.#ended;

@@ -3,6 +3,7 @@ export * from './actions.js';
 export * from './artifact.js';
 export * from './audit.js';
 export * from './cron.js';
+export * from './batches.js';
 export * from './controls.js';
 export * from './envelope.js';
 export * from './errors.js';

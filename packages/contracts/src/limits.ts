@@ -45,6 +45,8 @@ export const LIMITS = {
   projectionsPageBytes: 4 * 1024 * 1024,
   /** Longest wait of a long poll (`?waitSeconds=`) on an execution. */
   waitSeconds: 55,
+  /** Executions of one batch; a filter that fits more is refused. */
+  batchExecutions: 10_000,
   /** Live streams that one server holds open for one tenant. */
   liveStreams: 100,
   /** Largest history that is exported, as JSON; Temporal itself ends a run whose history grows beyond 50 MiB. */

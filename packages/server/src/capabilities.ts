@@ -1,4 +1,5 @@
 import { createAccess } from './access/routes.js';
+import { createBatches } from './batches/routes.js';
 import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
 import { createExternal } from './external/routes.js';
@@ -26,5 +27,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createWebhooks(services),
     createProjections(services),
     createLive(services, engine),
+    createBatches(services, engine),
   ];
 }

@@ -1,4 +1,10 @@
-import { isTerminal, RESET_POINTS, RESET_REAPPLY, type PauseAnswer, type ResetRequest } from '@pegasus-workflows/contracts';
+import {
+  isTerminal,
+  RESET_POINTS,
+  RESET_REAPPLY,
+  type PauseAnswer,
+  type ResetRequest,
+} from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { isPegasusApiError } from 'pegasus-workflows-sdk/client';
 import { connect } from '../api.js';
@@ -53,7 +59,10 @@ export async function update(
       throw explainControl(error, found);
     }
   });
-  if (answer.completed) out.line(typeof answer.result === 'string' ? answer.result : JSON.stringify(answer.result ?? null, null, 2));
+  if (answer.completed)
+    out.line(
+      typeof answer.result === 'string' ? answer.result : JSON.stringify(answer.result ?? null, null, 2),
+    );
   else {
     out.line(`${out.colors.good('✓')} ${name} was accepted; the run works on it.`);
     const again = `pegasus-workflows executions update ${reference} ${executionId} ${name} --id ${answer.updateId}`;
@@ -80,9 +89,11 @@ export async function terminate(
   const question = `End run ${execution.id} of ${workflow.name} at once? Its code is not asked and cleans nothing up.`;
   if (!isTerminal(execution.status)) await confirm(context, question, options.yes);
   const { reason } = options;
-  const ended = await client.executions.terminate(workflow.id, execution.id, { reason }).catch((error: unknown) => {
-    throw explainControl(error, found);
-  });
+  const ended = await client.executions
+    .terminate(workflow.id, execution.id, { reason })
+    .catch((error: unknown) => {
+      throw explainControl(error, found);
+    });
   printExecution(context.out, workflow, ended);
   context.out.result(ended);
 }
@@ -99,9 +110,11 @@ export async function changePause(
   const found = await find(context, client, reference, executionId, options);
   const { workflow, execution } = found;
   const { reason } = options;
-  const answer = await client.executions[change](workflow.id, execution.id, { reason }).catch((error: unknown) => {
-    throw explainControl(error, found);
-  });
+  const answer = await client.executions[change](workflow.id, execution.id, { reason }).catch(
+    (error: unknown) => {
+      throw explainControl(error, found);
+    },
+  );
   const { out } = context;
   out.line(`${out.colors.good('✓')} ${saidOf(change, answer)}`);
   if (change === 'pause' && answer.scope === 'activities')
@@ -139,8 +152,12 @@ export async function reset(
     throw explainControl(error, found);
   });
   const { out } = context;
-  out.line(`${out.colors.good('✓')} ${workflow.name}@${workflow.version} run ${execution.id} goes on from event ${answer.eventId}`);
-  out.note(out.noteColors.quiet(`watch it: pegasus-workflows executions watch ${workflow.name} ${execution.id}`));
+  out.line(
+    `${out.colors.good('✓')} ${workflow.name}@${workflow.version} run ${execution.id} goes on from event ${answer.eventId}`,
+  );
+  out.note(
+    out.noteColors.quiet(`watch it: pegasus-workflows executions watch ${workflow.name} ${execution.id}`),
+  );
   out.result(answer);
 }
 

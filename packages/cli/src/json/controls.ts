@@ -1,4 +1,5 @@
 import {
+  batchSchema,
   executionSchema,
   pauseAnswerSchema,
   recordedMutationSchema,
@@ -7,9 +8,13 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 
+const matched = batchSchema.describe('With --matching.');
+
 export const CONTROLS: Record<string, z.ZodType> = {
+  'executions cancel': z.union([executionSchema, matched]),
+  'executions retry': z.union([executionSchema, matched]),
   'executions update': updateAnswerSchema,
-  'executions terminate': executionSchema,
+  'executions terminate': z.union([executionSchema, matched]),
   'executions pause': pauseAnswerSchema,
   'executions unpause': pauseAnswerSchema,
   'executions reset': resetAnswerSchema,

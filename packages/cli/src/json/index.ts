@@ -70,8 +70,6 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'executions list': z.array(executionSchema),
   'executions show': shownExecution,
   'executions watch': executionSchema,
-  'executions cancel': executionSchema,
-  'executions retry': executionSchema,
   ...CONTROLS,
   'executions signal': executionSchema,
   'executions query': queryAnswerSchema,

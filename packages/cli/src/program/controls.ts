@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander';
+import type { BatchOptions } from '../commands/batches.js';
 import type { ControlOptions, ResetOptions, UpdateOptions } from '../commands/controls.js';
 import type { Where } from '../workflows/resolve.js';
-import { EXECUTION, several } from './executions.js';
+import { EXECUTION, EXECUTION_OR_MATCHING, matching, matchingOf, several, yes } from './execution-options.js';
 import { directory, environment, WORKFLOW, type Program } from './program.js';
 
 const reason = (): Option => new Option('--reason <text>', "why; shown in the run's history");
-const yes = (): Option => new Option('-y, --yes', 'do not ask');
 
 /** What is done to open runs beside or against their code, and what dry runs would have done. */
 export function addControlCommands(program: Program, executions: Command): void {
@@ -55,22 +55,43 @@ function addEnds(program: Program, executions: Command): void {
   executions
     .command('terminate')
     .summary('end a run at once')
-    .description('End a run at once: its code is not asked and cleans nothing up. Cancel is the kinder way.')
+    .description(
+      'End a run, or every run that fits, at once: its code is not asked and cleans nothing up. Cancel is the kinder way.',
+    )
     .argument(...WORKFLOW)
-    .argument(...EXECUTION)
+    .argument(...EXECUTION_OR_MATCHING)
+    .addOption(matching())
     .addOption(reason())
     .addOption(yes())
     .addOption(environment())
     .addOption(directory())
     .action(
-      program.running(async (context, workflow: string, execution: string, options: ControlOptions) =>
-        (await import('../commands/controls.js')).terminate(context, workflow, execution, options),
+      program.running(
+        async (
+          context,
+          workflow: string,
+          execution: string | undefined,
+          options: ControlOptions & BatchOptions,
+        ) => {
+          const filter = matchingOf(execution, options);
+          if (filter !== undefined)
+            return (await import('../commands/batches.js')).batch(
+              context,
+              'terminate',
+              workflow,
+              filter,
+              options,
+            );
+          return (await import('../commands/controls.js')).terminate(context, workflow, execution!, options);
+        },
       ),
     );
   executions
     .command('reset')
     .summary('let an open run go on from an earlier point')
-    .description('Let an open run go on from an earlier point, as the same run, forgetting what came after it.')
+    .description(
+      'Let an open run go on from an earlier point, as the same run, forgetting what came after it.',
+    )
     .argument(...WORKFLOW)
     .argument(...EXECUTION)
     .option(
@@ -91,7 +112,10 @@ function addEnds(program: Program, executions: Command): void {
 
 function addPauses(program: Program, executions: Command): void {
   const changes = [
-    ['pause', 'Hold an open run: as a whole where the cluster can, else the activities that are pending now.'],
+    [
+      'pause',
+      'Hold an open run: as a whole where the cluster can, else the activities that are pending now.',
+    ],
     ['unpause', 'Let go on what was paused.'],
   ] as const;
   for (const [change, description] of changes)
@@ -105,7 +129,13 @@ function addPauses(program: Program, executions: Command): void {
       .addOption(directory())
       .action(
         program.running(async (context, workflow: string, execution: string, options: ControlOptions) =>
-          (await import('../commands/controls.js')).changePause(context, change, workflow, execution, options),
+          (await import('../commands/controls.js')).changePause(
+            context,
+            change,
+            workflow,
+            execution,
+            options,
+          ),
         ),
       );
 }

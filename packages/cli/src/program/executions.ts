@@ -1,19 +1,19 @@
 import { Option, type Command } from 'commander';
+import type { BatchOptions } from '../commands/batches.js';
 import type { ListOptions, ShowOptions } from '../commands/executions.js';
 import type { SignalOptions } from '../commands/messages.js';
 import type { Where } from '../workflows/resolve.js';
 import { addControlCommands } from './controls.js';
+import { EXECUTION, EXECUTION_OR_MATCHING, matching, matchingOf, several, yes } from './execution-options.js';
 import { directory, environment, WORKFLOW, type Program } from './program.js';
-
-export const EXECUTION = ['<execution>', 'id of the run, or latest'] as const;
-/** An option that can be given several times: its values in order. */
-export const several = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 /** `executions …`: what became of runs, and what can be done to them. */
 export function addExecutionCommands(program: Program): void {
   const executions = program
     .command('executions')
-    .description('Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.');
+    .description(
+      'Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.',
+    );
   executions
     .command('list')
     .description('Runs, newest first. A name covers all its versions, name@version that one.')
@@ -83,30 +83,44 @@ export function addExecutionCommands(program: Program): void {
 }
 
 function addChangingCommands(program: Program, executions: Command): void {
-  executions
-    .command('cancel')
-    .description('Ask a run to stop; its code may clean up first.')
-    .argument(...WORKFLOW)
-    .argument(...EXECUTION)
-    .addOption(environment())
-    .addOption(directory())
-    .action(
-      program.running(async (context, workflow: string, execution: string, options: Where) =>
-        (await import('../commands/executions.js')).cancel(context, workflow, execution, options),
-      ),
-    );
-  executions
-    .command('retry')
-    .description('A new run with the input of one that failed, timed out or was cancelled.')
-    .argument(...WORKFLOW)
-    .argument(...EXECUTION)
-    .addOption(environment())
-    .addOption(directory())
-    .action(
-      program.running(async (context, workflow: string, execution: string, options: Where) =>
-        (await import('../commands/executions.js')).retry(context, workflow, execution, options),
-      ),
-    );
+  const commands = [
+    ['cancel', 'Ask a run to stop, or every run that fits; its code may clean up first.'],
+    [
+      'retry',
+      'A new run with the input of one that failed, timed out or was cancelled, or of every such that fits.',
+    ],
+  ] as const;
+  for (const [operation, description] of commands)
+    executions
+      .command(operation)
+      .description(description)
+      .argument(...WORKFLOW)
+      .argument(...EXECUTION_OR_MATCHING)
+      .addOption(matching())
+      .addOption(yes())
+      .addOption(environment())
+      .addOption(directory())
+      .action(
+        program.running(
+          async (context, workflow: string, execution: string | undefined, options: BatchOptions) => {
+            const filter = matchingOf(execution, options);
+            if (filter !== undefined)
+              return (await import('../commands/batches.js')).batch(
+                context,
+                operation,
+                workflow,
+                filter,
+                options,
+              );
+            return (await import('../commands/executions.js'))[operation](
+              context,
+              workflow,
+              execution!,
+              options,
+            );
+          },
+        ),
+      );
 }
 
 function addMessageCommands(program: Program, executions: Command): void {

@@ -33,9 +33,7 @@ export async function checkHandler(
   if (BUILT_IN.test(name)) return;
   const handlers = await handlersOf(context, client, workflow.id, execution.id);
   if (!handlers) return;
-  const names = handlers[KINDS[kind].of]
-    .map((handler) => handler.name)
-    .filter((one) => !BUILT_IN.test(one));
+  const names = handlers[KINDS[kind].of].map((handler) => handler.name).filter((one) => !BUILT_IN.test(one));
   // A handler without a name takes whatever comes.
   if (names.includes(name) || names.includes('')) return;
   const guess = nearest(name, names);

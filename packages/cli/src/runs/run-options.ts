@@ -17,9 +17,13 @@ const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400,
 
 /** Those options as fields of a request; what contradicts itself is refused here. @throws PegasusError VALIDATION_ERROR */
 export function readStartOptions(options: StartOptions): Partial<RunRequest> {
-  const { delay, priority, concurrencyKey, concurrencyLimit, debounce, debounceFor, idempotencyKey } = options;
+  const { delay, priority, concurrencyKey, concurrencyLimit, debounce, debounceFor, idempotencyKey } =
+    options;
   if ((debounce === undefined) !== (debounceFor === undefined))
-    throw refusal('--debounce and --debounce-for go together.', 'Such as: --debounce customer-7 --debounce-for 1m');
+    throw refusal(
+      '--debounce and --debounce-for go together.',
+      'Such as: --debounce customer-7 --debounce-for 1m',
+    );
   if (debounce !== undefined && (delay ?? idempotencyKey) !== undefined)
     throw refusal(
       `--debounce cannot be given together with ${delay === undefined ? '--idempotency-key' : '--delay'}.`,
@@ -36,7 +40,12 @@ export function readStartOptions(options: StartOptions): Partial<RunRequest> {
       : { concurrencyLimit: readWhole('--concurrency-limit', concurrencyLimit, LIMITS.concurrencyLimit) }),
     ...(debounce === undefined
       ? {}
-      : { debounce: { key: debounce, seconds: readSeconds('--debounce-for', debounceFor!, LIMITS.debounceSeconds) } }),
+      : {
+          debounce: {
+            key: debounce,
+            seconds: readSeconds('--debounce-for', debounceFor!, LIMITS.debounceSeconds),
+          },
+        }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
 }
@@ -51,13 +60,19 @@ function readSeconds(flag: string, text: string, most: number): number {
   const [, number, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text.trim()) ?? [];
   const seconds = Number(number) * (UNIT_SECONDS[unit] ?? Number.NaN);
   if (seconds >= 1 && seconds <= most) return seconds;
-  throw refusal(`${flag}: "${text}" is not a span of 1 s to ${most / 3_600} h.`, 'Write it as 30s, 15m, 2h or 3d.');
+  throw refusal(
+    `${flag}: "${text}" is not a span of 1 s to ${most / 3_600} h.`,
+    'Write it as 30s, 15m, 2h or 3d.',
+  );
 }
 
 function readWhole(flag: string, text: string, most: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw refusal(`${flag} must be a whole number from 1 to ${most}.`, 'Without it, the platform’s default holds.');
+  throw refusal(
+    `${flag} must be a whole number from 1 to ${most}.`,
+    'Without it, the platform’s default holds.',
+  );
 }
 
 function refusal(sentence: string, hint: string): PegasusError {

@@ -3,6 +3,7 @@ export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js'
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { DeadLettersApi, EmitOptions, EmittedEvent, EventsApi, EventTypesApi } from './events.js';
+export type { BatchesApi, BeginBatchOptions } from './batches.js';
 export type { TriggersApi } from './triggers.js';
 export type {
   LiveApi,

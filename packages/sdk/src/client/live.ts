@@ -60,7 +60,9 @@ export class LiveApi {
    *
    * @throws PegasusApiError as soon as the server refuses; NOT_FOUND when it has no live streams
    */
-  async *executions(options: LiveExecutionsOptions = {}): AsyncGenerator<LiveExecutionsEvent, void, undefined> {
+  async *executions(
+    options: LiveExecutionsOptions = {},
+  ): AsyncGenerator<LiveExecutionsEvent, void, undefined> {
     const { workflowId, status } = options;
     const search = new URLSearchParams();
     if (workflowId !== undefined) search.set('workflowId', workflowId);
@@ -95,7 +97,7 @@ export class LiveApi {
   async *#events(path: string, { signal, lastEventId }: LiveOptions): AsyncGenerator<ServerEvent, void> {
     let last = lastEventId;
     let hasConnected = false;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         const headers = last === undefined ? {} : { 'Last-Event-ID': last };
         const connection = await this.#transport.stream(path, { signal, headers, silenceMs: SILENCE_MS });
@@ -147,5 +149,7 @@ function read<T extends z.ZodType>(schema: T, data: string, path: string): z.out
   if (parsedData.success) return parsedData.data;
   const issue = parsedData.error.issues[0]!;
   const field = issue.path.join('.');
-  throw new PegasusDecodeError(`GET ${path}: ${field || 'an event'} is not as agreed: ${issue.message}.`, { field });
+  throw new PegasusDecodeError(`GET ${path}: ${field || 'an event'} is not as agreed: ${issue.message}.`, {
+    field,
+  });
 }

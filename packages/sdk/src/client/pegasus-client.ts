@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './access.js';
+import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
+import { BatchesApi } from './batches.js';
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
@@ -31,6 +33,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly batches: BatchesApi;
   readonly live: LiveApi;
   readonly ingress: IngressApi;
   readonly webhooks: WebhooksApi;
@@ -55,6 +58,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.batches = new BatchesApi(this.#transport);
     this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);

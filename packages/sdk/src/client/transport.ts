@@ -67,7 +67,11 @@ export class Transport {
    */
   async stream(
     path: string,
-    { signal, headers, silenceMs }: { signal?: AbortSignal | undefined; headers: Record<string, string>; silenceMs: number },
+    {
+      signal,
+      headers,
+      silenceMs,
+    }: { signal?: AbortSignal | undefined; headers: Record<string, string>; silenceMs: number },
   ): Promise<AsyncGenerator<string, void> | undefined> {
     const call: ApiCall = { method: 'GET', path, repeatable: false };
     const cut = new AbortController();
@@ -228,7 +232,9 @@ async function* piecesOf(
   } catch (error) {
     signal?.throwIfAborted();
     if (isSilent)
-      throw new PegasusTimeoutError(`${describe(call)}: nothing came for ${silenceMs} ms.`, { timeoutMs: silenceMs });
+      throw new PegasusTimeoutError(`${describe(call)}: nothing came for ${silenceMs} ms.`, {
+        timeoutMs: silenceMs,
+      });
     throw new PegasusConnectionError(`${describe(call)}: ${reasonOf(error)}.`, { cause: error });
   } finally {
     signal?.removeEventListener('abort', onAbort);

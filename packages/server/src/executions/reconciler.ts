@@ -2,10 +2,11 @@ import {
   artifactTaskQueue,
   parseArtifactTaskQueue,
   parseTemporalWorkflowId,
+  TERMINAL_STATUSES,
   type ExecutionStatus,
 } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
-import { and, asc, eq, gt, inArray, isNull } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, lt, or } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { errorForLog } from '../infra/error-log.js';
 import { forEachLimited } from '../infra/pool.js';
@@ -30,7 +31,8 @@ import { REQUIRED_ACTIONS, type WorkflowCache } from './workflow-cache.js';
  * 1. Visibility only says which rows need no question; every change of a row rests on an answer about that very run.
  * 2. A QUEUED row that is not held and that nobody is starting is started; starting is idempotent, so a mistaken second start is harmless.
  * 3. A row whose run is unknown to Temporal fails only after it was unknown for {@link LOST_AFTER_MS} of passes.
- * 4. An open run whose row ended without ever having started is terminated (docs/adr/0003).
+ * 4. An open run whose row has ended is terminated: its row ended without ever having started (docs/adr/0003), or it was
+ *    reset in the moment in which it ended.
  * 5. When Temporal does not answer, no row changes.
  * 6. A row whose run cannot be understood is logged, and keeps no other row from being compared.
  */
@@ -39,6 +41,8 @@ import { REQUIRED_ACTIONS, type WorkflowCache } from './workflow-cache.js';
 export const LOST_AFTER_MS = 60_000;
 /** With several servers on one database: how long a QUEUED row is another one's to start. */
 export const QUEUED_GRACE_MS = TEMPORAL_DEADLINES.start + TEMPORAL_DEADLINES.startCheck + 2_000;
+/** Visibility is behind by less than this. */
+const STALE_MS = 10_000;
 const BATCH = 1_000;
 const WIDTH = 8;
 
@@ -231,6 +235,7 @@ export class Reconciler {
       if (id && !openIds.has(id)) suspects.set(id, run);
     }
     const ids = [...suspects.keys()];
+    const since = new Date(this.#parts.clock().getTime() - STALE_MS);
     for (let at = 0; at < ids.length; at += BATCH) {
       const ended = await this.#parts.db.system((tx) =>
         tx
@@ -239,19 +244,19 @@ export class Reconciler {
           .where(
             and(
               inArray(executions.id, ids.slice(at, at + BATCH)),
-              inArray(executions.status, ['FAILED', 'CANCELLED']),
-              isNull(executions.startedAt),
+              inArray(executions.status, TERMINAL_STATUSES),
+              // Visibility may show a run as open for a while after its row has ended.
+              or(isNull(executions.startedAt), lt(executions.finishedAt, since)),
             ),
           ),
       );
       await forEachLimited(ended, WIDTH, async ({ id, temporalWorkflowId }) => {
         const run = suspects.get(id)!;
         if (run.workflowId !== temporalWorkflowId) return;
-        await this.#parts.temporal.terminate(
-          run.workflowId,
-          run.runId,
-          'the execution ended before its run appeared',
-        );
+        // Only Temporal itself knows whether this very run is open.
+        const newest = await this.#parts.temporal.describe(run.workflowId);
+        if (newest?.status !== 'RUNNING') return;
+        await this.#parts.temporal.terminate(run.workflowId, newest.runId, 'the execution had ended before');
         this.#repaired('written', 'orphan', { id });
       });
     }

@@ -68,7 +68,9 @@ export class RetryLaterError extends Error {
 }
 
 /** Does one item, calling `finish(tx)` inside the transaction that records it; one that is not finished has failed. */
-type Handle = (item: OutboxItem, finish: (tx: Tx) => Promise<void>) => Promise<void>;
+type Handle = (item: OutboxItem, finish: Finish) => Promise<void>;
+/** Takes the item away in the transaction that records what was done about it. */
+export type Finish = (tx: Tx) => Promise<void>;
 
 /**
  * Does many items in one transaction, calling `finish(tx, items)` in it for those that are done; answers why the

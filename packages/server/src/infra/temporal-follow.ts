@@ -74,7 +74,8 @@ async function* pagesAsTheyCome(
         waitNewEvent: true,
         skipArchival: true,
       });
-    const response = await rpc.call(TEMPORAL_DEADLINES.longPoll, ask, signal);
+    // A signal of its own for each call: Temporal's client leaves a listener on the one it is given.
+    const response = await rpc.call(TEMPORAL_DEADLINES.longPoll, ask, AbortSignal.any([signal]));
     yield response.history?.events ?? [];
     nextPageToken = response.nextPageToken ?? new Uint8Array();
   } while (nextPageToken.length > 0);

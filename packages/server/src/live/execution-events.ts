@@ -62,7 +62,10 @@ export async function* executionEvents(
 ): AsyncGenerator<LiveEvent, void> {
   const ending = new AbortController();
   const signal = AbortSignal.any([stream.signal, ending.signal]);
-  const place: ExecutionPlace = { cursor: stream.from?.cursor ?? cursorOf(stream.row), history: stream.from?.history };
+  const place: ExecutionPlace = {
+    cursor: stream.from?.cursor ?? cursorOf(stream.row),
+    history: stream.from?.history,
+  };
   const rows = new Source(rowsOf(parts, stream, signal));
   let timeline: Source<RunEvents> | undefined;
   let final: ExecutionRow | undefined;

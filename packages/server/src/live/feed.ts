@@ -135,7 +135,10 @@ export class ChangeFeed {
         isFailing = false;
       } catch (error) {
         if (!isFailing)
-          this.#logger.warn({ error: errorForLog(error) }, 'changes of executions cannot be read; live streams wait');
+          this.#logger.warn(
+            { error: errorForLog(error) },
+            'changes of executions cannot be read; live streams wait',
+          );
         isFailing = true;
       }
       if (!isMore && this.#subscribers.size > 0) await this.#pause();
@@ -170,7 +173,8 @@ export class ChangeFeed {
       });
     if (!this.#isKicked) await sleep(LOOK_MS);
     this.#wake = () => {};
-    if (this.#isKicked && this.#subscribers.size > 0) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+    if (this.#isKicked && this.#subscribers.size > 0)
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
   }
 }
 

@@ -1,9 +1,4 @@
-import {
-  idSchema,
-  liveExecutionsQuerySchema,
-  PegasusError,
-  type Action,
-} from '@pegasus-workflows/contracts';
+import { idSchema, liveExecutionsQuerySchema, PegasusError, type Action } from '@pegasus-workflows/contracts';
 import { type Context } from 'hono';
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
@@ -36,7 +31,12 @@ export function createLive(
 ): Capability {
   const logger = services.logger.child({ area: 'live' });
   const reader = new ChangeReader(services.db);
-  const live = { reader, feed: new ChangeFeed(reader, logger), streams: new LiveStreams(settings, logger), settings };
+  const live = {
+    reader,
+    feed: new ChangeFeed(reader, logger),
+    streams: new LiveStreams(settings, logger),
+    settings,
+  };
   engine.onWritten(() => live.feed.kick());
   return {
     mount: (app) => {
@@ -91,7 +91,10 @@ function mountExecutionStream(
       summary:
         'One execution and its timeline as they happen, as server-sent events, until it has ended. `Last-Event-ID` goes on from an event.',
       request: { params: z.object({ id: idSchema, eid: idSchema }) },
-      responses: { 200: stream, 204: { description: 'It has ended, and `Last-Event-ID` is its last event.' } },
+      responses: {
+        200: stream,
+        204: { description: 'It has ended, and `Last-Event-ID` is its last event.' },
+      },
     },
     async ({ params: { id, eid }, principal, c }) => {
       const from = placeOf(c, parsePlace);

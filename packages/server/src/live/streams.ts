@@ -50,7 +50,8 @@ export class LiveStreams {
 
   /** Begins a stream. Throws CONCURRENCY_LIMIT, SERVICE_UNAVAILABLE. */
   begin({ tenantId, mayStill, events }: StreamRequest): Response {
-    if (this.#isStopped) throw new PegasusError('SERVICE_UNAVAILABLE', 'The server is ending; connect again.');
+    if (this.#isStopped)
+      throw new PegasusError('SERVICE_UNAVAILABLE', 'The server is ending; connect again.');
     const mine = [...this.#open.values()].filter((one) => one === tenantId).length;
     if (mine >= this.#settings.perTenant) {
       const sentence = `Your tenant has ${mine} live streams open, which is the limit; close one first.`;

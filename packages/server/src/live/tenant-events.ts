@@ -36,7 +36,7 @@ export async function* tenantEvents(
   let at = from === undefined || isElsewhere ? now.cursor : from;
   if (isElsewhere) yield { id: cursorText(at), event: 'restarted', data: {} };
   while (!signal.aborted) {
-    for (let isMore = true; isMore && !signal.aborted; ) {
+    for (let isMore = true; isMore && !signal.aborted;) {
       const page = (await reader.after(new Map([[tenantId, at]]), PAGE)).get(tenantId) ?? [];
       for (const change of page) if (wants(change.row)) yield eventOf(change);
       at = page.at(-1)?.cursor ?? at;

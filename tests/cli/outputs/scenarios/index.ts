@@ -1,6 +1,7 @@
 import { type Scenario } from '../scenario.js';
 import { EVENTS } from './events.js';
 import { ACCESS } from './access.js';
+import { CONTROLS } from './controls.js';
 import { FIRST_RUN } from './first-run.js';
 import { PROJECT } from './project.js';
 import { PROJECTIONS } from './projections.js';
@@ -15,6 +16,7 @@ export const SCENARIOS: Scenario[] = [
   ...FIRST_RUN,
   ...PROJECT,
   ...RUNS,
+  ...CONTROLS,
   ...WORKFLOWS,
   ...SECRETS_AND_CONFIGS,
   ...PROJECTIONS,

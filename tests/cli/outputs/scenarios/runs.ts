@@ -145,5 +145,4 @@ export const RUNS: Scenario[] = [
       await writeFile(file, code.replace('await prepareGate()', 'await closeGate()'));
     },
   },
-  { name: 'run of what cannot run dry', args: ['run', 'gate', '--dry-run', ...local], code: 1 },
 ];
