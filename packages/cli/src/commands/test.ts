@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Mutation } from '@pegasus-workflows/contracts';
 import { loadProject } from '@pegasus-workflows/project/manifest';
+import { type LocalPlatform } from 'pegasus-workflows-sdk/testing';
 import { type Context } from '../context.js';
 import { formatDuration } from '../output/format.js';
 import { paintStatus } from '../output/describe.js';
@@ -53,7 +53,7 @@ export async function test(context: Context, name: string, options: TestOptions)
         }),
       );
       if (outcome === 'interrupted') return INTERRUPTED;
-      return report(context, name, { ...outcome, mutations: platform.mutations });
+      return report(context, name, outcome, platform);
     } finally {
       await temporal.close();
     }
@@ -78,9 +78,12 @@ export function argumentOf(input: string): unknown {
   return { executionId: randomUUID(), input: value };
 }
 
-type Reported = TestOutcome & { mutations: Mutation[] };
-
-function report({ out }: Context, name: string, outcome: Reported): number {
+function report(
+  { out }: Context,
+  name: string,
+  outcome: TestOutcome,
+  { dryRun, mutations }: Pick<LocalPlatform, 'dryRun' | 'mutations'>,
+): number {
   const { colors } = out;
   out.line(`${paintStatus(outcome.status, colors)} in ${formatDuration(outcome.durationMs)}`);
   if (outcome.error !== null) {
@@ -88,8 +91,9 @@ function report({ out }: Context, name: string, outcome: Reported): number {
     out.line(`${colors.quiet('error'.padEnd(10))}${colors.bad(first)}`);
     for (const line of rest) out.line(`${' '.repeat(10)}${colors.bad(line)}`);
   } else out.line(`${colors.quiet('result'.padEnd(10))}${JSON.stringify(outcome.result ?? null)}`);
-  for (const { method, args } of outcome.mutations)
-    out.line(`${colors.quiet('change'.padEnd(10))}${method} ${JSON.stringify(args)}`);
-  out.result({ workflow: name, ...outcome });
+  const label = (dryRun ? 'would do' : 'did').padEnd(10);
+  for (const { method, args } of mutations)
+    out.line(`${colors.quiet(label)}${method} ${JSON.stringify(args)}`);
+  out.result({ workflow: name, ...outcome, mutations });
   return outcome.status === 'COMPLETED' ? 0 : 1;
 }
