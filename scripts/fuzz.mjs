@@ -15,6 +15,8 @@ const hooks = path.join(root, 'scripts', 'fuzz', 'hooks.py');
 const venv = path.join(root, '.cache', 'fuzz-venv');
 const schemathesis = path.join(venv, 'bin', 'schemathesis');
 
+const statuses = path.join(root, '.cache', 'fuzz-statuses.json');
+
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',
@@ -102,6 +104,7 @@ function fuzz(subject, { key, share, include, exclude }) {
           token: subject.keys[key],
           known: subject.known,
           protected: subject.protected,
+          statuses,
         }),
       },
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -109,8 +112,26 @@ function fuzz(subject, { key, share, include, exclude }) {
   );
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? 1));
+    child.on('close', (code) => {
+      tellDepth();
+      resolve(code ?? 1);
+    });
   });
+}
+
+/** Which operations never did what they are for: little is known of those. */
+function tellDepth() {
+  if (!existsSync(statuses)) return;
+  const answered = Object.entries(JSON.parse(readFileSync(statuses, 'utf8')));
+  const succeeded = ([, counts]) => Object.keys(counts).some((status) => status.startsWith('2'));
+  const shallow = answered.filter((one) => !succeeded(one));
+  console.log(
+    `${answered.length - shallow.length} of ${answered.length} operations succeeded at least once; never:`,
+  );
+  for (const [operation, counts] of shallow) {
+    const seen = Object.entries(counts).map(([status, times]) => `${status} × ${times}`);
+    console.log(`   ${operation}  (${seen.join(', ')})`);
+  }
 }
 
 ensureSchemathesis();
@@ -118,9 +139,7 @@ const subject = await startSubject(root);
 try {
   let failed = 0;
   for (const pass of PASSES) if ((await fuzz(subject, pass)) !== 0) failed += 1;
-  console.log(
-    failed === 0 ? '\nfuzz: nothing found' : `\nfuzz: ${failed} of ${PASSES.length} passes found something`,
-  );
+  console.log(failed === 0 ? '\nfuzz: nothing found' : '\nfuzz: something was found, see above');
   console.log(`again: npm run fuzz -- --examples ${values.examples} --seed ${values.seed}`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {

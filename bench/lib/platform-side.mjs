@@ -35,6 +35,7 @@ export async function startPlatformSide() {
     temporalAddress: platform.temporal.address,
     temporalNamespace: platform.temporal.namespace,
     temporalVersion: await temporalVersion(platform.temporal.address),
+    pids: () => platform.pids(),
     supervisorPid: () => platform.pids().supervisor,
     pollerPids: (tenantId) => pollerPids(platform, clientOf, tenantId),
     /** Packages the benchmark's project under a version of its own. */

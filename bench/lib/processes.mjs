@@ -62,6 +62,11 @@ export function processesBelow(root) {
   return found;
 }
 
+/** Resident bytes of a process; 0 where that cannot be known. */
+export function rssOf(pid) {
+  return listProcesses().find((one) => one.pid === pid)?.rssBytes ?? 0;
+}
+
 function listProcesses() {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc')

@@ -14,6 +14,10 @@ export const SECTIONS = {
     begin: '<!-- measured: written by `npm run bench:cli` -->',
     end: '<!-- /measured:cli -->',
   },
+  load: {
+    begin: '<!-- measured: written by `npm run bench:load` -->',
+    end: '<!-- /measured:load -->',
+  },
 };
 
 /** What the platform must reach. `ok` tells, given raw and platform, whether it did. */

@@ -68,7 +68,8 @@ function groups(operations) {
 
 function renderOperation({ method, path, operation }, nameOf) {
   const body = operation.requestBody?.content?.['application/json']?.schema;
-  const answers = Object.entries(operation.responses).filter(([status]) => status !== 'default');
+  const answers = Object.entries(operation.responses);
+  const failures = answers.filter(([, answer]) => isFailure(answer));
   return [
     `### ${code(`${method.toUpperCase()} ${path}`)} {#${anchor(method, path)}}`,
     [text(operation.summary), operation.description].filter(Boolean).map(asSentence).join(' '),
@@ -85,8 +86,16 @@ function renderOperation({ method, path, operation }, nameOf) {
     ),
     body ? `Request${operation.requestBody.required ? '' : ' (may be empty)'}:` : undefined,
     body ? fence('text', shape(body, { nameOf })) : undefined,
-    ...answers.flatMap(([status, answer]) => renderAnswer(status, answer, nameOf)),
+    ...answers
+      .filter((answer) => !failures.includes(answer))
+      .flatMap(([status, answer]) => renderAnswer(status, answer, nameOf)),
+    `Failures: ${failures.map(([status, { description }]) => `${status} ${text(description)}`).join('; ')}.`,
   ];
+}
+
+/** Of the one shape that every failure has. */
+function isFailure(answer) {
+  return answer.content?.['application/json']?.schema?.$ref === '#/components/schemas/Error';
 }
 
 function renderAnswer(status, answer, nameOf) {

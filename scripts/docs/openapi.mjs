@@ -31,10 +31,12 @@ export async function publicDocument() {
   return { ...document, paths: Object.fromEntries(paths) };
 }
 
+/** May be handed on, whole or a part of it, and asked for nothing. */
 function neverUsed(what) {
   return new Proxy(() => {}, {
-    get: (_target, property) => {
-      throw new Error(`the routes ask ${what} for "${String(property)}" before there is any request`);
+    get: (_target, property) => neverUsed(`${String(property)} of ${what}`),
+    apply: () => {
+      throw new Error(`the routes ask for ${what} before there is any request`);
     },
   });
 }

@@ -17,8 +17,8 @@ export async function startSubject(root) {
     dataDir,
     port: 0,
     temporalUi: false,
-    // An empty TEMPORAL_ADDRESS is none. Refused calls are expected, and not the fuzzer's to show.
-    env: { TEMPORAL_ADDRESS: '', LOG_LEVEL: 'error' },
+    // An empty TEMPORAL_ADDRESS is none. Warnings are wanted: of failures that are not documented.
+    env: { TEMPORAL_ADDRESS: '', LOG_LEVEL: 'warn' },
   });
   const platform = await starting.catch(async (error) => {
     await remove();
@@ -39,7 +39,7 @@ export async function startSubject(root) {
     const narrow = await narrowKey(client);
     return {
       url: platform.url,
-      logs: path.join(dataDir, 'logs'),
+      undocumented: () => undocumentedFailures(path.join(dataDir, 'logs', 'server.log')),
       keys: { admin: platform.tenant.apiKey, platform: platform.platformTenant.apiKey, narrow: narrow.key },
       known,
       protected: [...idsOf([admin, owner]), ...idsOf(narrow), ...known.workflows],
@@ -51,6 +51,21 @@ export async function startSubject(root) {
   }
 }
 
+/** The codes that the server answered with, and says itself that its document does not name: `GET /path CODE`. */
+async function undocumentedFailures(log) {
+  const lines = (await readFile(log, 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes('does not document'));
+  return [
+    ...new Set(
+      lines.map((line) => {
+        const { method, route, code } = JSON.parse(line);
+        return `${method} ${route} ${code}`;
+      }),
+    ),
+  ].sort();
+}
+
 /** Every id that an answer holds, however deep. */
 function idsOf(value) {
   if (typeof value === 'string') return UUID.test(value) ? [value] : [];
@@ -60,18 +75,19 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 async function fill(client, root, outDir) {
   const project = await loadProject(path.join(root, 'examples', 'hello'));
-  const { manifest, zipPath } = await packageWorkflow(project, project.workflows[0], { outDir });
-  const { id } = await client.workflows.publish({
-    manifest,
-    artifact: new Uint8Array(await readFile(zipPath)),
-  });
+  const publish = async (version) => {
+    const { manifest, zipPath } = await packageWorkflow(project, project.workflows[0], { version, outDir });
+    return client.workflows.publish({ manifest, artifact: new Uint8Array(await readFile(zipPath)) });
+  };
+  const { id } = await publish('1.0.0');
+  const { id: toBeRetired } = await publish('1.0.1');
   const ended = await client.workflows.run(id, { input: { waitSeconds: 1 } });
   await client.executions.wait(id, ended.id);
   const open = await client.workflows.run(id, { input: { waitSeconds: 86_400 } });
   const schedule = await client.triggers.create(id, { kind: 'SCHEDULE', cronExpression: '30 6 * * MON-FRI' });
   const event = await client.triggers.create(id, { kind: 'EVENT', eventType: 'invoice.paid' });
   return {
-    workflows: [id],
+    workflows: [id, toBeRetired],
     executions: [ended.id, open.id],
     triggers: [schedule.id, event.id],
   };

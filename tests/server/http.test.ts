@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { LIMITS } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,6 +164,44 @@ describe('HTTP conventions', () => {
     const page = await server.text('/docs');
     expect(page).toContain('/api/v1/workflows/{id}/run');
     expect(page).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  it('documents every failure of a call by its status, and leaves none to be guessed', async () => {
+    const { body: document } = (await server.call('GET', '/openapi.json')) as { body: any };
+    const operations: any[] = Object.values(document.paths).flatMap((item) => Object.values(item as object));
+    for (const { responses } of operations) {
+      expect(Object.keys(responses)).not.toContain('default');
+      expect(Object.keys(responses)).toContain('500');
+    }
+    const { responses } = document.paths['/api/v1/workflows/{id}/run'].post;
+    expect(responses['409'].description).toBe('`CONFLICT`');
+    expect(Object.keys(responses)).toEqual(
+      expect.arrayContaining([
+        '201',
+        '400',
+        '401',
+        '403',
+        '404',
+        '409',
+        '413',
+        '415',
+        '423',
+        '429',
+        '502',
+        '503',
+      ]),
+    );
+    expect(document.paths['/health'].get.responses).not.toHaveProperty('401');
+  });
+
+  it.each([
+    ['DELETE', '/api/v1/workflows/requirements-summary', 'GET, HEAD'],
+    ['GET', '/api/v1/workflows/upload-url', 'POST'],
+    ['PATCH', `/api/v1/workflows/${randomUUID()}/triggers/take-over`, 'POST'],
+  ])('%s %s is no call: the name of another is not taken for an id', async (method, path, allow) => {
+    const { status, headers } = await server.call(method, path, { key: server.tenants.a.key });
+    expect(status).toBe(405);
+    expect(headers.get('allow')).toBe(allow);
   });
 
   it('is not ready, but alive, without its database', async () => {

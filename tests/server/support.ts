@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { type ErrorBody, type Role, type UploadUrl, type Workflow } from '@pegasus-workflows/contracts';
-import { createLogger } from '@pegasus-workflows/kit';
+import { createLogger, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Registry } from 'prom-client';
 import { describe, expect, inject } from 'vitest';
 import {
@@ -69,10 +69,12 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
-/** The server's app on a fresh database, with three tenants and their keys, a clock to turn, and everything real. */
-export async function testServer(dialect: TestDialect) {
+/**
+ * The server's app on a fresh database, with three tenants and their keys, a clock to turn, and everything real.
+ * @param temporal another Temporal than the run's, for a test that stops it
+ */
+export async function testServer(dialect: TestDialect, temporal: TemporalSettings = inject('temporal')) {
   const dir = await mkdtemp(join(tmpdir(), 'pegasus-server-'));
-  const temporal = inject('temporal');
   const settings = parseServerSettings({
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,

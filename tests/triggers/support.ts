@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { artifactTaskQueue, type Trigger } from '@pegasus-workflows/contracts';
+import { type TemporalSettings } from '@pegasus-workflows/kit';
+import { Client, type Connection } from '@temporalio/client';
 import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { inject } from 'vitest';
@@ -10,16 +12,33 @@ import { testServer, type TestDialect } from '../server/support.js';
 
 type Spec = WantedSchedule['spec'];
 
+interface ScheduleServerOptions {
+  /** When schedules fire, instead of when cron can. */
+  specOf?: (cron: string) => Spec;
+  /** Another Temporal than the run's. */
+  temporal?: TemporalSettings;
+  /** Default 60. */
+  catchUpSeconds?: number;
+}
+
 /** A server whose schedules run, with a tenant's workflow of one artifact that exists nowhere. */
-export async function scheduleServer(dialect: TestDialect, specOf?: (cron: string) => Spec) {
-  const server = await testServer(dialect);
+export async function scheduleServer(
+  dialect: TestDialect,
+  { specOf, temporal = inject('temporal'), catchUpSeconds = 60 }: ScheduleServerOptions = {},
+) {
+  const server = await testServer(dialect, temporal);
   const { services, engine, tenants } = server;
-  const settings = { ...services.settings, scheduleReconcileIntervalMs: 500, scheduleCatchUpSeconds: 60 };
+  const settings = {
+    ...services.settings,
+    scheduleReconcileIntervalMs: 500,
+    scheduleCatchUpSeconds: catchUpSeconds,
+  };
   const withSettings = { ...services, settings, metrics: new Registry() };
   const make = () => createTriggers(withSettings, engine, specOf ? { specOf } : {});
   const triggers = make();
   const app = createApp(withSettings, engine, [triggers]);
-  const background = [engine.startBackground(), triggers.start?.()];
+  let ticking = triggers.start?.();
+  const background = [engine.startBackground()];
   const { id: tenantId, key } = tenants.a;
 
   const call = async <T = any>(method: string, path: string, body?: unknown, as = key) => {
@@ -40,6 +59,12 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
     tenantId,
     /** Another server on the same database, its schedules not started. */
     another: make,
+    /** It takes no tick any more, as a server that is gone. */
+    async stopTicking() {
+      await ticking?.stop();
+      ticking = undefined;
+    },
+    startTicking: () => void (ticking ??= triggers.start?.()),
     call,
     /** A version `scripted@<version>` that {@link startWorker} can run. */
     async publish(
@@ -66,7 +91,7 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
       );
       return { id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
     },
-    worker: (taskQueue: string) => startWorker(inject('temporal'), taskQueue),
+    worker: (taskQueue: string) => startWorker(temporal, taskQueue),
     async schedule(workflowId: string, cronExpression = '0 0 1 1 *'): Promise<Trigger> {
       const { body } = await call<Trigger>('POST', `${workflowId}/triggers`, {
         kind: 'SCHEDULE',
@@ -93,7 +118,8 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
       return found;
     },
     async close() {
-      for (const job of background) await job?.stop();
+      await ticking?.stop();
+      for (const job of background) await job.stop();
       for (const { scheduleId } of await this.schedules())
         await services.temporal.schedules.delete(scheduleId);
       await server.close();
@@ -101,3 +127,29 @@ export async function scheduleServer(dialect: TestDialect, specOf?: (cron: strin
   };
 }
 export type ScheduleServer = Awaited<ReturnType<typeof scheduleServer>>;
+
+export interface TickResult {
+  /** ISO 8601. */
+  scheduledAt: string;
+  outcome: string;
+  executionId: string | null;
+}
+
+/** What became of every tick of a trigger that was decided, by Temporal's account, oldest first. */
+export async function ticksOf(
+  connection: Connection,
+  tenantId: string,
+  triggerId: string,
+): Promise<TickResult[]> {
+  const client = new Client({ connection });
+  const results: TickResult[] = [];
+  for await (const { workflowId, status } of client.workflow.list({
+    query: `WorkflowId STARTS_WITH 'tick/${tenantId}/${triggerId}'`,
+  })) {
+    if (status.name === 'COMPLETED')
+      results.push((await client.workflow.getHandle(workflowId).result()) as TickResult);
+  }
+  return results.sort((a, b) => a.scheduledAt.localeCompare(b.scheduledAt));
+}
+
+export const started = (found: readonly TickResult[]) => found.filter(({ outcome }) => outcome === 'STARTED');

@@ -1,11 +1,11 @@
-import { Client, Connection } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
 import { tickExecutionId } from '../../packages/server/src/triggers/tick-id.js';
 import { openAnyDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
-import { scheduleServer, type ScheduleServer } from './support.js';
+import { scheduleServer, started, ticksOf, type ScheduleServer, type TickResult } from './support.js';
 
 /**
  * Ticks of schedules in the real Temporal, every second instead of every minute: each is a workflow of its own there,
@@ -19,7 +19,7 @@ let stopWorker: () => Promise<void>;
 let workflowId: string;
 
 beforeAll(async () => {
-  server = await scheduleServer(await openAnyDialect(), () => ({ everySeconds: 1 }));
+  server = await scheduleServer(await openAnyDialect(), { specOf: () => ({ everySeconds: 1 }) });
   connection = await Connection.connect({ address: inject('temporal').address });
   const { id, taskQueue } = await server.publish();
   workflowId = id;
@@ -37,28 +37,8 @@ beforeEach(async () => {
   return async () => void (await server.call('DELETE', `${workflowId}/triggers/${triggerId}`));
 });
 
-interface TickResult {
-  scheduledAt: string;
-  outcome: string;
-  executionId: string | null;
-}
-
-/** The results of every tick of the trigger that Temporal has, oldest first. */
-async function ticks(): Promise<TickResult[]> {
-  const client = new Client({ connection });
-  const prefix = `tick/${server.tenantId}/${triggerId}`;
-  const results: TickResult[] = [];
-  for await (const { workflowId: id, status } of client.workflow.list({
-    query: `WorkflowId STARTS_WITH '${prefix}'`,
-  })) {
-    if (status.name === 'COMPLETED')
-      results.push((await client.workflow.getHandle(id).result()) as TickResult);
-  }
-  return results.sort((a, b) => a.scheduledAt.localeCompare(b.scheduledAt));
-}
-
+const ticks = () => ticksOf(connection, server.tenantId, triggerId);
 const rows = () => server.runsOf(triggerId);
-const started = (found: readonly TickResult[]) => found.filter(({ outcome }) => outcome === 'STARTED');
 
 /** Every started tick has its one row, and every row its tick. */
 async function expectOneRowPerTick(): Promise<TickResult[]> {

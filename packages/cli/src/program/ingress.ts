@@ -4,7 +4,7 @@ import type {
   CreateIngressOptions,
   RotateIngressOptions,
 } from '../commands/ingress.js';
-import { several } from './executions.js';
+import { several } from './execution-options.js';
 import { disable, enable, outFile, overlap, showSecret, yes, type Program } from './program.js';
 
 const INTEGRATION = ['<integration>', 'what the integration is called'] as const;

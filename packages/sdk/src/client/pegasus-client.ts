@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './access.js';
-import { AuditApi, KeysApi, MembersApi, TenantsApi, whoAmI } from './access.js';
 import { BatchesApi } from './batches.js';
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';

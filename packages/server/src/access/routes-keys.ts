@@ -49,6 +49,7 @@ export function mountKeys(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageApiKeys',
       summary: 'Make a key for a member, with roles that the member may have',
       request: { body: createApiKeyRequestSchema },
+      errors: ['NOT_FOUND', 'CONFLICT'],
       responses: shownOnce,
     },
     async ({ c, principal, body }) => secretData(c, await createMemberKey(services, principal, body)),
@@ -61,6 +62,7 @@ export function mountKeys(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageApiKeys',
       summary: 'Make a key that takes over; the old one works until the overlap ends',
       request: { params, body: rotateApiKeyRequestSchema, emptyBody: {} },
+      errors: ['CONFLICT'],
       responses: shownOnce,
     },
     async ({ c, principal, params: { id }, body }) =>
@@ -74,6 +76,7 @@ export function mountKeys(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageApiKeys',
       summary: 'Revoke a key, from the next call on',
       request: { params },
+      errors: ['CONFLICT'],
       responses: { 204: { description: 'It works no more' } },
     },
     async ({ c, principal, params: { id } }) => {

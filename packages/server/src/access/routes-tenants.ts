@@ -69,6 +69,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageTenants',
       summary: 'Make a tenant and a first key of an administrator; for the platform tenant',
       request: { body: createTenantRequestSchema },
+      errors: ['CONFLICT'],
       responses: {
         201: { description: 'The tenant, and its key, shown this once', schema: dataOf(createdTenantSchema) },
       },
@@ -83,6 +84,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageTenants',
       summary: 'Name a tenant, set its quotas, disable it or enable it; for the platform tenant',
       request: { params, body: updateTenantRequestSchema },
+      errors: ['CONFLICT'],
       responses: { 200: one('The tenant') },
     },
     async ({ c, principal, params: { id }, body }) =>

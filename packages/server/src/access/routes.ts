@@ -86,6 +86,7 @@ function mountMembers(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageMembers',
       summary: 'Add a person by e-mail address, or a service account by name',
       request: { body: addMemberRequestSchema },
+      errors: ['CONFLICT'],
       responses: { 201: one('The member') },
     },
     async ({ c, principal, body }) => data(c, await addMember(services, principal, body), 201),
@@ -98,6 +99,7 @@ function mountMembers(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageMembers',
       summary: "Set a member's roles, disable it or enable it; its keys follow at once",
       request: { params, body: updateMemberRequestSchema },
+      errors: ['CONFLICT'],
       responses: { 200: one('The member') },
     },
     async ({ c, principal, params: { id }, body }) =>
@@ -111,6 +113,7 @@ function mountMembers(app: OpenAPIHono<AppEnv>, services: Services): void {
       action: 'ManageMembers',
       summary: 'Remove a member and revoke its keys',
       request: { params },
+      errors: ['CONFLICT'],
       responses: { 204: { description: 'It is gone' } },
     },
     async ({ c, principal, params: { id } }) => {

@@ -70,6 +70,7 @@ function mountTypes(app: OpenAPIHono<AppEnv>, { types }: EventCalls): void {
       action: 'ManageEventTypes',
       summary: 'Create an event type; names of built-in ones are reserved.',
       request: { body: newEventTypeSchema },
+      errors: ['CONFLICT', 'RATE_LIMITED'],
       responses: { 201: oneType('The event type, created.') },
     },
     async ({ principal, body, c }) => data(c, await types.create(principal, body), 201),
@@ -97,6 +98,7 @@ function mountTypeChanges(app: OpenAPIHono<AppEnv>, { types }: EventCalls): void
       action: 'ManageEventTypes',
       summary: 'Change an event type: what is left out stays, null removes. The name cannot be changed.',
       request: { params: ofType, body: eventTypeChangeSchema },
+      errors: ['RATE_LIMITED'],
       responses: { 200: oneType('The event type, changed.') },
     },
     async ({ principal, params, body, c }) => data(c, await types.update(principal, params.name, body)),
@@ -109,6 +111,7 @@ function mountTypeChanges(app: OpenAPIHono<AppEnv>, { types }: EventCalls): void
       action: 'ManageEventTypes',
       summary: 'Delete an event type; refused while enabled triggers listen to it, unless `force=true`.',
       request: { params: ofType, query: eventTypeDeletionQuerySchema },
+      errors: ['CONFLICT'],
       responses: { 204: { description: 'Deleted; its events stay.' } },
     },
     async ({ principal, params, query, c }) => {
@@ -140,6 +143,7 @@ function mountEmit(app: OpenAPIHono<AppEnv>, { events }: EventCalls): void {
           data: await events.wouldEmit(principal, params.name, body.payload ?? {}),
         }),
       },
+      errors: ['IDEMPOTENCY_KEY_REUSED', 'RATE_LIMITED'],
       responses: { 201: { description: 'Recorded.', schema: dataOf(emittedSchema) } },
     },
     async ({ principal, params, body, c }) => {

@@ -49,6 +49,7 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       summary:
         'Call an update handler of an open run and wait for its result. The `Idempotency-Key` is the update’s id.',
       request: { params: ofExecution, body: updateRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
+      errors: ['EXECUTION_NOT_OPEN', 'UPDATE_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_UPDATE_FAILED'],
       responses: updateResponses,
     },
     async ({ params, body: { name, args = [], waitSeconds }, principal, c }) => {
@@ -67,6 +68,7 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       action: 'ReadWorkflow',
       summary: 'What became of an update; with `waitSeconds`, as soon as it has completed.',
       request: { params: ofUpdate, query: updateQuerySchema },
+      errors: ['EXECUTION_NOT_OPEN', 'UPDATE_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_UPDATE_FAILED'],
       responses: updateResponses,
     },
     async ({ params, query, principal, c }) => {
@@ -87,6 +89,7 @@ function mountEndAndReset(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
       audited: 'terminate',
       summary: 'End an open execution at once: its code is not asked and cleans nothing up.',
       request: { params: ofExecution, body: controlRequestSchema, emptyBody: {} },
+      errors: ['EXECUTION_NOT_OPEN', 'TEMPORAL_CONTROL_FAILED'],
       responses: {
         202: { description: 'The execution; it ends as FAILED.', schema: dataOf(executionSchema) },
       },
@@ -103,6 +106,7 @@ function mountEndAndReset(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
       audited: 'reset',
       summary: 'Let an open run go on from an earlier point, forgetting what came after it.',
       request: { params: ofExecution, body: resetRequestSchema },
+      errors: ['EXECUTION_NOT_OPEN', 'EXECUTION_NOT_RESETTABLE', 'TEMPORAL_CONTROL_FAILED'],
       responses: {
         200: { description: 'Where it goes on, and as which run.', schema: dataOf(resetAnswerSchema) },
       },
@@ -129,6 +133,7 @@ function mountPauses(app: OpenAPIHono<AppEnv>, { controls }: Calls): void {
         audited: change,
         summary,
         request: { params: ofExecution, body: controlRequestSchema, emptyBody: {} },
+        errors: ['EXECUTION_NOT_OPEN', 'EXECUTION_NOT_PAUSABLE', 'TEMPORAL_CONTROL_FAILED'],
         responses: { 200: { description: 'What it touched.', schema: dataOf(pauseAnswerSchema) } },
       },
       async ({ params, body, principal, c }) => {

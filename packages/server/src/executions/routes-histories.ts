@@ -20,6 +20,7 @@ export function mountHistories(
       action: 'ReadWorkflow',
       summary: 'The timeline of an execution’s newest run; empty when it never started.',
       request: { params: ofExecution },
+      errors: ['TEMPORAL_HISTORY_UNAVAILABLE'],
       responses: {
         200: {
           description: 'The events, in order, and what an open run waits for.',
@@ -37,6 +38,7 @@ export function mountHistories(
       action: 'ReadWorkflow',
       summary: 'The whole history of an execution’s newest run as Temporal’s own JSON, to replay or to keep.',
       request: { params: ofExecution },
+      errors: ['EXECUTION_NOT_OPEN', 'PAYLOAD_TOO_LARGE', 'TEMPORAL_HISTORY_UNAVAILABLE'],
       responses: { 200: { description: 'The history.', schema: dataOf(historyExportSchema) } },
     },
     async ({ params, principal, c }) => {

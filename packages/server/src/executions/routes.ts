@@ -18,6 +18,7 @@ import { idempotencyKey } from './idempotency-key.js';
 import { mountControls } from './routes-controls.js';
 import { mountConversations } from './routes-conversations.js';
 import { mountHistories } from './routes-histories.js';
+import { START_ERRORS } from './runnable.js';
 
 const ofWorkflow = z.object({ id: idSchema });
 const ofExecution = z.object({ id: idSchema, eid: idSchema });
@@ -55,6 +56,7 @@ function mountRuns(app: OpenAPIHono<AppEnv>, { service }: ExecutionCalls): void 
         maxBodyBytes: LIMITS.runInputBytes,
         emptyBody: {},
       },
+      errors: START_ERRORS,
       responses: { 201: one('The execution, started.') },
     },
     async ({ params, body, principal, c }) =>
@@ -105,6 +107,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, { service }: ExecutionCalls): vo
       audited: 'cancel',
       summary: 'Ask an open execution to cancel; its status follows when the run has ended.',
       request: { params: ofExecution },
+      errors: ['EXECUTION_NOT_CANCELLABLE', 'TEMPORAL_CANCEL_FAILED'],
       responses: { 202: one('The execution, asked to cancel.') },
     },
     async ({ params, principal, c }) => data(c, await service.cancel(principal, params.id, params.eid), 202),
@@ -118,6 +121,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, { service }: ExecutionCalls): vo
       audited: 'retry',
       summary: 'Start a new run with the input of one that FAILED, TIMED_OUT or was CANCELLED.',
       request: { params: ofExecution },
+      errors: [...START_ERRORS, 'EXECUTION_NOT_RETRYABLE'],
       responses: { 201: one('The new execution, started.') },
     },
     async ({ params, principal, c }) => {

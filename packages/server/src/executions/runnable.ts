@@ -1,5 +1,17 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError, type ErrorCode } from '@pegasus-workflows/contracts';
 import { type RunnableWorkflow } from './workflow-cache.js';
+
+/** How the start of a run may fail, whoever asks for it. */
+export const START_ERRORS = [
+  'WORKFLOW_MUST_FORK',
+  'CONFLICT',
+  'WORKFLOWS_DISABLED',
+  'WORKFLOW_NOT_EXECUTABLE',
+  'REQUIREMENTS_MISSING',
+  'CONCURRENCY_LIMIT',
+  'DAILY_QUOTA_EXCEEDED',
+  'TEMPORAL_START_FAILED',
+] as const satisfies readonly ErrorCode[];
 
 /**
  * Whether a tenant can start runs of a version. Throws WORKFLOW_MUST_FORK, CONFLICT for a retired one,

@@ -78,12 +78,15 @@ function renderOperation(path: string, method: string, operation: OperationDoc) 
     ...(parameters?.length ? [{ title: 'Parameters', value: parameters }] : []),
     ...(requestBody ? [{ title: 'Request', value: contentOf(requestBody) }] : []),
     ...Object.entries(responses ?? {})
-      .filter(([status]) => status !== 'default')
+      .filter(([, value]) => !isFailure(value))
       .map(([status, value]: [string, { description?: string }]) => ({
         title: `${status} ${value.description ?? ''}`,
         value: contentOf(value),
       })),
   ];
+  const failures = Object.entries(responses ?? {})
+    .filter(([, value]) => isFailure(value))
+    .map(([status, value]: [string, { description?: string }]) => `${status} ${value.description ?? ''}`);
   return html`<details>
     <summary>
       <code><span class="method">${method.toUpperCase()}</span>${path}</code>
@@ -95,7 +98,15 @@ function renderOperation(path: string, method: string, operation: OperationDoc) 
         html`<h4>${title}</h4>
           ${value === undefined ? '' : html`<pre><code>${JSON.stringify(value, null, 2)}</code></pre>`}`,
     )}
+    <h4>Failures</h4>
+    <p>${failures.join('; ').replaceAll('`', '')}</p>
   </details>`;
+}
+
+/** Of the one shape that every failure has. */
+function isFailure(response: object): boolean {
+  const schema = contentOf(response);
+  return typeof schema === 'object' && schema !== null && '$ref' in schema;
 }
 
 /** The JSON Schema of a request or response, whatever its media type. */

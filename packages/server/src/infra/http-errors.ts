@@ -4,7 +4,7 @@ import { type Context } from 'hono';
 import { type ContentfulStatusCode } from 'hono/utils/http-status';
 import { type AppEnv } from './context.js';
 import { errorForLog } from './error-log.js';
-import { methodsAt } from './http.js';
+import { methodNotAllowed, methodsAt } from './http.js';
 
 /** Seconds after which the very same call is worth repeating, for the codes where that is known. */
 const RETRY_AFTER: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 1, CONCURRENCY_LIMIT: 1 };
@@ -17,9 +17,7 @@ export function installErrorHandlers(app: OpenAPIHono<AppEnv>): void {
     if (methods.length === 0) {
       return respondWithError(c, new PegasusError('NOT_FOUND', 'There is nothing at this path.'));
     }
-    c.header('Allow', methods.join(', '));
-    const sentence = `${c.req.method} is not possible here; use ${methods.join(' or ')}.`;
-    return respondWithError(c, new PegasusError('METHOD_NOT_ALLOWED', sentence));
+    return respondWithError(c, methodNotAllowed(c, methods));
   });
 }
 

@@ -1,16 +1,16 @@
 import {
-  ERROR_TABLE,
-  errorBodySchema,
   LIMITS,
   parseOrRefuse,
   PegasusError,
   type Action,
+  type ErrorCode,
 } from '@pegasus-workflows/contracts';
 import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import { type HttpBindings } from '@hono/node-server';
 import { type Context, type Handler } from 'hono';
 import { actAs, type Actor } from './actor.js';
 import { type AppEnv, type Principal } from './context.js';
+import { failureResponses, failuresOf } from './documented-failures.js';
 import { readJsonBody } from './http-body.js';
 
 /**
@@ -66,7 +66,14 @@ export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B ext
    */
   audited?: string;
   /** By status; a response without a schema has no JSON body. */
-  responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
+  responses: Partial<
+    Record<number | '2XX', { description: string; schema?: z.ZodType; contentType?: string }>
+  >;
+  /**
+   * How it may fail, beyond what follows from the rest: no key, no right, wrong parameters or body, nothing there.
+   * What is not named here is logged as a defect of the documentation when it happens.
+   */
+  errors?: readonly ErrorCode[];
 }
 
 /** What a handler is given, all of it checked. */
@@ -119,6 +126,7 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
     },
   ]);
   document(app, operation);
+  const documented = failuresOf(operation);
   const handler: Handler<AppEnv> = async (c) => {
     c.set('route', path);
     const principal = c.get('principal');
@@ -133,7 +141,19 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
       if (operation.audited !== undefined) await recordAct(call, path, operation.audited);
       return handle(call);
     };
-    return principal ? actAs(actorOf(c, principal, action), perform) : perform();
+    try {
+      return await (principal ? actAs(actorOf(c, principal, action), perform) : perform());
+    } catch (error) {
+      if (!(error instanceof PegasusError)) throw error;
+      // The name of another call was taken for an id: `DELETE /workflows/upload-url`.
+      const methods = error.code === 'VALIDATION_ERROR' ? methodsAt(app, c.req.path) : [c.req.method];
+      if (!methods.includes(c.req.method)) throw methodNotAllowed(c, methods);
+      if (!documented.has(error.code)) {
+        const failure = { method, route: path, code: error.code };
+        c.get('log').warn(failure, 'a failure that the API does not document');
+      }
+      throw error;
+    }
   };
   app.on(method, path, handler);
 }
@@ -238,14 +258,15 @@ function document<P extends ObjectSchema, Q extends ObjectSchema, B extends z.Zo
   operation: Operation<P, Q, B>,
 ): void {
   const { request } = operation;
-  const responses = Object.entries(operation.responses).map(
-    ([status, { description, schema, contentType }]) => [
+  const responses = Object.entries(operation.responses).map(([status, response]) => {
+    const { description, schema, contentType } = response!;
+    return [
       status,
       schema || contentType
         ? { description, content: { [contentType ?? 'application/json']: schema ? { schema } : {} } }
         : { description },
-    ],
-  );
+    ];
+  });
   app.openAPIRegistry.registerPath(
     createRoute({
       method: operation.method,
@@ -268,13 +289,7 @@ function document<P extends ObjectSchema, Q extends ObjectSchema, B extends z.Zo
             }
           : {}),
       },
-      responses: {
-        ...Object.fromEntries(responses),
-        default: {
-          description: `A failure. \`code\` is one of: ${Object.keys(ERROR_TABLE).join(', ')}.`,
-          content: { 'application/json': { schema: errorBodySchema } },
-        },
-      },
+      responses: { ...failureResponses(operation), ...Object.fromEntries(responses) },
     }),
   );
 }
@@ -287,10 +302,21 @@ export function routeAt(app: OpenAPIHono<AppEnv>, method: string, path: string):
 
 /** The methods that exist at a path, for a 405's `Allow`; empty when nothing is there. */
 export function methodsAt(app: OpenAPIHono<AppEnv>, path: string): string[] {
-  const methods = routeTable(app)
-    .filter((entry) => matches(entry.path, path))
+  const found = routeTable(app).filter((entry) => matches(entry.path, path));
+  // What has the path as its own name is meant, and not what would take the name for an id.
+  const parametersOf = (entry: RouteEntry) => entry.path.split(':').length;
+  const fewest = Math.min(...found.map(parametersOf));
+  const methods = found
+    .filter((entry) => parametersOf(entry) === fewest)
     .flatMap((entry) => (entry.method === 'GET' ? ['GET', 'HEAD'] : [entry.method]));
   return [...new Set(methods)].sort();
+}
+
+/** What a path answers to a method that it does not have. */
+export function methodNotAllowed(c: Context<AppEnv>, methods: readonly string[]): PegasusError {
+  c.header('Allow', methods.join(', '));
+  const sentence = `${c.req.method} is not possible here; use ${methods.join(' or ')}.`;
+  return new PegasusError('METHOD_NOT_ALLOWED', sentence);
 }
 
 function matches(pattern: string, path: string): boolean {

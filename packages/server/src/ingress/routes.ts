@@ -78,6 +78,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, service: IngressService): void {
       action,
       summary: "Open an ingress for an integration's webhooks",
       request: { params, body: createIngressRequestSchema },
+      errors: ['CONFLICT'],
       responses: { 201: withSecret },
     },
     async ({ c, principal, params: { id }, body }) => once(c, await service.create(principal, id, body), 201),
@@ -133,8 +134,15 @@ function mountReceiver(app: OpenAPIHono<AppEnv>, receiver: Receiver): void {
       action: 'public',
       summary: "A partner's webhook: JSON, a form, or text, proven as its ingress says",
       request: { params: z.object({ ingressId: z.string() }) },
+      errors: [
+        'UNAUTHENTICATED',
+        'VALIDATION_ERROR',
+        'PAYLOAD_TOO_LARGE',
+        'UNSUPPORTED_MEDIA_TYPE',
+        'RATE_LIMITED',
+      ],
       responses: {
-        200: { description: 'What the ingress acknowledges with: any 2xx, in the shape of the partner' },
+        '2XX': { description: 'What the ingress acknowledges with, in the shape of the partner' },
       },
     },
     async ({ c, params: { ingressId } }) => {

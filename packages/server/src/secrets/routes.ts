@@ -69,6 +69,7 @@ function mountSecrets(app: OpenAPIHono<AppEnv>, values: StoredValues): void {
       action: 'ManageWorkflowSecrets',
       summary: 'Set a secret, once: to change it, delete it and set it again',
       request: { body: newSecretSchema, maxBodyBytes: STORED_VALUE_BODY_BYTES },
+      errors: ['CONFLICT'],
       responses: { 201: { description: 'What is told of it', schema: dataOf(secretSchema) } },
     },
     async ({ c, principal, body }) =>
@@ -113,6 +114,7 @@ function mountConfigs(app: OpenAPIHono<AppEnv>, values: StoredValues): void {
       action: 'ManageWorkflowConfigs',
       summary: 'Set a configuration value that has none',
       request: { body: newConfigSchema, maxBodyBytes: STORED_VALUE_BODY_BYTES },
+      errors: ['CONFLICT'],
       responses: { 201: answer },
     },
     async ({ c, principal, body }) =>

@@ -13,6 +13,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { START_ERRORS } from '../executions/runnable.js';
 import { type AppEnv } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { type TriggerService } from './service.js';
@@ -32,6 +33,7 @@ export function registerTriggers(app: OpenAPIHono<AppEnv>, service: TriggerServi
       action: 'ManageWorkflowTriggers',
       summary: 'Start a workflow by events or at set times',
       request: { params: ofWorkflow, body: createTriggerRequestSchema },
+      errors: ['WORKFLOW_MUST_FORK', 'CONFLICT'],
       responses: { 201: triggerAnswer },
     },
     async ({ c, principal, params, body }) => data(c, await service.create(principal, params.id, body), 201),
@@ -56,6 +58,7 @@ export function registerTriggers(app: OpenAPIHono<AppEnv>, service: TriggerServi
       action: 'ManageWorkflowTriggers',
       summary: 'Move the triggers of other versions of the same name to this one',
       request: { params: ofWorkflow, body: takeOverRequestSchema, emptyBody: {} },
+      errors: ['WORKFLOW_MUST_FORK', 'CONFLICT'],
       responses: { 200: { ...triggersAnswer, description: 'The triggers that were moved' } },
     },
     async ({ c, principal, params, body }) =>
@@ -132,6 +135,7 @@ function registerActs(app: OpenAPIHono<AppEnv>, service: TriggerService): void {
       action: 'ManageWorkflowTriggers',
       summary: "Start a schedule's run now; 409 while a prior one is open",
       request: { params: ofTrigger },
+      errors: START_ERRORS,
       responses: { 201: { description: 'The execution', schema: dataOf(executionSchema) } },
     },
     async ({ c, principal, params }) => data(c, await service.run(principal, params.id, params.tid), 201),
@@ -144,6 +148,7 @@ function registerActs(app: OpenAPIHono<AppEnv>, service: TriggerService): void {
       action: 'ManageWorkflowTriggers',
       summary: "Run a schedule's past ticks that had no run, one at a time, oldest first",
       request: { params: ofTrigger, body: backfillRequestSchema },
+      errors: START_ERRORS,
       responses: { 202: { description: 'What waits to run now', schema: dataOf(backfillSchema) } },
     },
     async ({ c, principal, params, body }) =>

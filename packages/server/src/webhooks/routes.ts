@@ -79,6 +79,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, service: WebhookService): void {
       action,
       summary: 'Have outcomes of runs told to a URL',
       request: { body: createWebhookRequestSchema },
+      errors: ['CONFLICT', 'EXTERNAL_ADDRESS_REFUSED'],
       responses: { 201: withSecret },
     },
     async ({ c, principal, body }) => {
@@ -94,6 +95,7 @@ function mountChanges(app: OpenAPIHono<AppEnv>, service: WebhookService): void {
       action,
       summary: 'Change where and of what a webhook tells',
       request: { params, body: updateWebhookRequestSchema },
+      errors: ['EXTERNAL_ADDRESS_REFUSED'],
       responses: { 200: shown },
     },
     async ({ c, principal, params: { id }, body }) => data(c, await service.update(principal, id, body)),
@@ -166,6 +168,7 @@ function mountDeliveries(app: OpenAPIHono<AppEnv>, service: WebhookService): voi
       audited: 'redeliver',
       summary: 'Deliver once more, under the same id',
       request: { params: params.extend({ deliveryId: idSchema }) },
+      errors: ['CONFLICT'],
       responses: { 202: { description: 'The delivery, on its way', schema: dataOf(webhookDeliverySchema) } },
     },
     async ({ c, principal, params: { id, deliveryId } }) =>

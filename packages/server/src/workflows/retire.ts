@@ -79,6 +79,7 @@ export function registerRetire(app: OpenAPIHono<AppEnv>, parts: RetireParts): vo
         params: z.object({ id: idSchema }),
         query: z.strictObject({ force: z.enum(['true', 'false']).optional() }),
       },
+      errors: ['CONFLICT'],
       responses: { 204: { description: 'Retired' } },
     },
     async ({ c, principal, params, query }) => {

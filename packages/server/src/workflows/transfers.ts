@@ -19,6 +19,13 @@ export function registerTransfers(app: OpenAPIHono<AppEnv>, services: Services):
       action: 'public',
       summary: 'Upload an artifact to a presigned URL',
       request: { params: z.object({ workflowId: z.string() }) },
+      errors: [
+        'UPLOAD_URL_INVALID',
+        'CONFLICT',
+        'LENGTH_REQUIRED',
+        'PAYLOAD_TOO_LARGE',
+        'UNSUPPORTED_MEDIA_TYPE',
+      ],
       responses: { 204: { description: 'Uploaded' } },
     },
     async ({ c, params }) => {
@@ -42,6 +49,7 @@ export function registerTransfers(app: OpenAPIHono<AppEnv>, services: Services):
       action: 'public',
       summary: 'Download an artifact from a presigned URL',
       request: { params: z.object({ sha256: z.string(), filename: z.string() }) },
+      errors: ['FORBIDDEN'],
       responses: { 200: { description: 'The zip', contentType: ZIP } },
     },
     async ({ c, params: { sha256, filename } }) => {
