@@ -31,7 +31,11 @@ export class Stage implements AsyncDisposable {
   ) {}
 
   static async open(): Promise<Stage> {
-    const [platform, terminal] = await Promise.all([startTestPlatform(), Terminal.open(testTemporalEnv())]);
+    const [platform, terminal] = await Promise.all([
+      // Connections and webhooks of the scenarios lead back to this machine.
+      startTestPlatform({ env: { PEGASUS_EGRESS_ALLOW: '127.0.0.1' } }),
+      Terminal.open(testTemporalEnv()),
+    ]);
     await mkdir(path.join(terminal.root, 'home', '.pegasus'), { recursive: true, mode: 0o700 });
     return new Stage(platform, terminal, await closedAddress());
   }

@@ -6,6 +6,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { errorDocument } from './error.js';
+import { OUTSIDE_OUTPUTS } from './outside.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
 import { replayed, shownExecution, testedRun, writtenHistory } from './runs.js';
 
@@ -71,4 +72,5 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows list': z.array(workflowSchema),
   'workflows show': workflowSchema,
   'workflows fork': workflowSchema,
+  ...OUTSIDE_OUTPUTS,
 };

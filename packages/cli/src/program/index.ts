@@ -1,6 +1,7 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
 import { addShellCommands } from './completion.js';
+import { addConnectionCommands } from './connections.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
 import { addExecutionCommands } from './executions.js';
@@ -10,6 +11,7 @@ import { addProjectCommands } from './project.js';
 import { Program } from './program.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './runs.js';
+import { addSmsCommands } from './sms.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -41,6 +43,8 @@ export function createProgram(surroundings: Surroundings): Program {
   addRunCommands(program);
   addExecutionCommands(program);
   addWorkflowCommands(program);
+  addConnectionCommands(program);
+  addSmsCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;
