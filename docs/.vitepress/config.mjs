@@ -31,6 +31,8 @@ export default defineConfig({
           page('… delay, queue and debounce runs', '/how-to/delay-queue-and-debounce-runs'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
+          page('… send text messages', '/how-to/send-sms'),
+          page('… call outside APIs', '/how-to/call-outside-apis'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
