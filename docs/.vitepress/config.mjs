@@ -40,6 +40,8 @@ export default defineConfig({
           page('… start runs by events', '/how-to/events'),
           page('… receive webhooks of a partner', '/how-to/webhooks-in'),
           page('… have a URL told how runs end', '/how-to/webhooks-out'),
+          page('… send text messages', '/how-to/send-sms'),
+          page('… call outside APIs', '/how-to/call-outside-apis'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
           page('… give people and programs access', '/how-to/access'),
           page('… connect a coding agent over MCP', '/mcp'),

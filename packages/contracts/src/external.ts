@@ -67,6 +67,7 @@ export const externalAuthSchema = z.discriminatedUnion('auth', [
   }),
 ]);
 export type ExternalAuth = z.output<typeof externalAuthSchema>;
+export type ExternalAuthRequest = z.input<typeof externalAuthSchema>;
 
 const timeoutSecondsSchema = z.number().int().min(1, 'must be at least 1').max(60, 'must be at most 60');
 const connectionFields = {

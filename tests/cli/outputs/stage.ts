@@ -38,6 +38,7 @@ export class Stage implements AsyncDisposable {
     const receiver = await TestReceiver.start();
     receiver.behave('/broken', () => ({ status: 500 }));
     const [platform, terminal] = await Promise.all([
+      // Connections and webhooks of the scenarios lead back to this machine.
       startTestPlatform({ env: { PEGASUS_EGRESS_ALLOW: '127.0.0.1' } }),
       Terminal.open(testTemporalEnv()),
     ]);

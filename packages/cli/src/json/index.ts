@@ -9,6 +9,7 @@ import { ACCESS_OUTPUTS } from './access.js';
 import { CONTROLS } from './controls.js';
 import { errorDocument } from './error.js';
 import { EVENT_OUTPUTS } from './events.js';
+import { OUTSIDE_OUTPUTS } from './outside.js';
 import { diagrams, failedWorkflow, initialized, packaged, pushed } from './projects.js';
 import { INGRESS_OUTPUTS, WEBHOOK_OUTPUTS } from './webhooks.js';
 import { TRIGGER_OUTPUTS } from './triggers.js';
@@ -84,4 +85,5 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   ...STORED_VALUE_OUTPUTS,
   ...PROJECTION_OUTPUTS,
   ...ACCESS_OUTPUTS,
+  ...OUTSIDE_OUTPUTS,
 };

@@ -3,6 +3,7 @@ import { readVersion } from '../version.js';
 import { addAccessCommands } from './access.js';
 import { addShellCommands } from './completion.js';
 import { addConfigCommands } from './configs.js';
+import { addConnectionCommands } from './connections.js';
 import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
 import { addEventCommands } from './events.js';
@@ -18,6 +19,7 @@ import { addRunCommands } from './runs.js';
 import { addTriggerCommands } from './triggers.js';
 import { addWebhookCommands } from './webhooks.js';
 import { addSecretCommands } from './secrets.js';
+import { addSmsCommands } from './sms.js';
 import { addWorkflowCommands } from './workflows.js';
 
 /** The whole command line. Each command's code is imported when that command runs, so that `--help` costs nothing. */
@@ -57,6 +59,8 @@ export function createProgram(surroundings: Surroundings): Program {
   addConfigCommands(program);
   addProjectionCommands(program);
   addAccessCommands(program);
+  addConnectionCommands(program);
+  addSmsCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -4,7 +4,7 @@ import { type AddressInfo } from 'node:net';
 import { gzipSync, brotliCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseEgressExceptions, type EgressPolicy } from './egress.js';
-import { safeFetch, type SafeFetchOptions } from './safe-fetch.js';
+import { safeFetch, wasNeverSent, type SafeFetchOptions } from './safe-fetch.js';
 import { nextHop } from './safe-fetch-redirect.js';
 
 const servers: Server[] = [];
@@ -57,6 +57,31 @@ describe('a call', () => {
     expect((await get(url)).body.toString()).toBe('text');
     expect((await get(url)).headers).not.toHaveProperty('content-encoding');
     expect((await get(url, { method: 'HEAD' })).body).toHaveLength(0);
+  });
+});
+
+describe('what the other side has got', () => {
+  it('is told once which encodings there are, in whatever letters the caller writes the header', async () => {
+    const { url, seen } = await serve((_request, response) => response.end());
+    await get(url, { headers: { 'Accept-Encoding': 'identity' } });
+    expect(seen[0]!.headers['accept-encoding']).toBe('identity');
+    expect(seen[0]!.rawHeaders.filter((name) => name.toLowerCase() === 'accept-encoding')).toHaveLength(1);
+  });
+
+  it('is nothing for certain where no connection was made, and nothing is certain otherwise', async () => {
+    const failureOf = (promise: Promise<unknown>) =>
+      promise.then(() => undefined).catch((error: unknown) => error);
+    const { url, port } = await serve((_request, response) => response.destroy());
+    expect(wasNeverSent(await failureOf(get('http://127.0.0.1:1')))).toBe(true);
+    expect(wasNeverSent(await failureOf(get('https://10.0.0.1')))).toBe(true);
+    const nameless = { ...open, resolve: async () => [] };
+    expect(wasNeverSent(await failureOf(get('https://nowhere.test', {}, nameless)))).toBe(true);
+    expect(wasNeverSent(await failureOf(get(url)))).toBe(false);
+    const redirecting = await serve((_request, response) =>
+      response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+    );
+    expect(wasNeverSent(await failureOf(get(redirecting.url, { redirect: 'follow' })))).toBe(false);
+    expect(wasNeverSent(new Error(String(port)))).toBe(false);
   });
 });
 

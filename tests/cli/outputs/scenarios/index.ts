@@ -3,6 +3,7 @@ import { EVENTS } from './events.js';
 import { ACCESS } from './access.js';
 import { CONTROLS } from './controls.js';
 import { FIRST_RUN } from './first-run.js';
+import { OUTSIDE } from './outside.js';
 import { PROJECT } from './project.js';
 import { PROJECTIONS } from './projections.js';
 import { RUNS } from './runs.js';
@@ -25,3 +26,4 @@ export const SCENARIOS: Scenario[] = [
   ...TRIGGERS,
   ...ACCESS,
 ];
+export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS, ...OUTSIDE];
