@@ -5,10 +5,13 @@ import { z } from 'zod';
 import { type Context } from '../context.js';
 import { readShapedJson } from '../options/shaped-json.js';
 
-const values = z.union([
-  z.record(storedKeySchema, z.string()),
-  z.array(z.strictObject({ key: storedKeySchema, group: storedGroupSchema.optional(), value: z.string() })),
-]);
+const values = z.union(
+  [
+    z.record(storedKeySchema, z.string()),
+    z.array(z.strictObject({ key: storedKeySchema, group: storedGroupSchema.optional(), value: z.string() })),
+  ],
+  'must be an object of texts by key, or a list of {key, group, value}; keys are letters, digits and "_"',
+);
 
 /** The file of `--platform`: what the platform has when the run begins. */
 const stateSchema = z.strictObject({
