@@ -11,7 +11,7 @@ import { type TestServer } from '../support.js';
  */
 export type Ids = Readonly<Record<string, string>>;
 
-export interface Belongings {
+interface Belongings {
   ids: Ids;
   /** Ends a reservation that waits for its `POST /workflows`. */
   finalizeBody: object;

@@ -6,7 +6,7 @@ import { artifact } from '../artifacts.js';
 import { type TestServer } from '../support.js';
 import { type ZipEntry } from '../zip.js';
 
-export interface OpenRun {
+interface OpenRun {
   /** What the supervisor hands to the run. */
   token: string;
   /** Ends it; resolves when the server knows. */

@@ -51,8 +51,8 @@ export async function list(context: Context, options: ListKeysOptions): Promise<
     { title: 'member' },
     { title: 'name' },
     { title: 'roles' },
-    { title: 'works until (UTC)' },
-    { title: 'last used (UTC)' },
+    { title: 'until (UTC)', keep: true },
+    { title: 'last used', keep: true },
   ];
   const rows = keys.map((key) => [
     key.id,
@@ -60,8 +60,8 @@ export async function list(context: Context, options: ListKeysOptions): Promise<
     key.memberName,
     key.name ?? '',
     key.roles.join(', '),
-    key.revokedAt === null ? formatTime(key.expiresAt) : 'revoked',
-    formatTime(key.lastUsedAt),
+    key.revokedAt === null ? formatDay(key.expiresAt) : 'revoked',
+    formatDay(key.lastUsedAt),
   ]);
   for (const line of renderTable(columns, rows, out.width)) out.line(line);
   const flags = { member: options.member };
@@ -107,6 +107,11 @@ export async function revoke(context: Context, id: string, options: { yes?: bool
   await client.keys.revoke(id);
   context.out.line(`The key ${id} works no more.`);
   context.out.result({ revoked: id });
+}
+
+/** The day is enough to see which keys nobody needs; `--json` has the instant. */
+function formatDay(iso: string | null): string {
+  return formatTime(iso).slice(0, 10);
 }
 
 async function memberOf(client: PegasusClient, named: string | undefined): Promise<string> {

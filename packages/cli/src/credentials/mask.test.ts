@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../output/report-error.js';
 import { Output } from '../output/output.js';
-import { maskKey, maskKeys, registerGivenSecrets, registerSecret, SHORTEST_SECRET } from './mask.js';
+import { maskKey, maskKeys, registerGivenSecrets, registerSecret, SHORTEST_SECRET, unmask } from './mask.js';
 
 const key = fc.stringMatching(/^vnd_[A-Za-z0-9_-]{20,48}$/);
 /** Any shape at all: quotes, backslashes, signs of regular expressions, letters of all scripts. */
@@ -49,6 +49,15 @@ describe('masking', () => {
         for (const spelling of [value, JSON.stringify(value).slice(1, -1), url])
           expect(all).not.toContain(spelling);
       }),
+    );
+  });
+
+  it('prints what it was told to as it is, and not a key that begins with it (invariant 2)', () => {
+    const [shown, hidden] = ['vnd_shown12345678901234567890', 'vnd_shown12345678901234567890more'];
+    unmask(shown);
+    unmask('vnd_shown1');
+    expect(maskKeys(`${shown} ${hidden} vnd_shown1… vnd_other1…`)).toBe(
+      `${shown} vnd_…more vnd_shown1… vnd_……`,
     );
   });
 

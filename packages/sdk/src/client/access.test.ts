@@ -41,6 +41,18 @@ describe('members, keys, tenants and the audit log', () => {
     expect(asked()).toEqual(['GET /api/v1/keys?all=true&limit=5']);
   });
 
+  it('reads the limits and what is used of them', async () => {
+    const use = {
+      openExecutions: { limit: 5, used: 1 },
+      executionsToday: { limit: 100, used: 2, resetsAt: at },
+      payloadBytes: { limit: null },
+      storageBytes: { limit: null, used: 10, artifacts: 1, uploads: 2, storedValues: 3, projections: 4 },
+    };
+    server.answer(json(200, { data: use }));
+    expect(await client.quotas()).toEqual(use);
+    expect(asked()).toEqual(['GET /api/v1/quotas']);
+  });
+
   it('makes a key once, also when the answer says try again', async () => {
     server.answer(json(503, { error: 'gone', code: 'SERVICE_UNAVAILABLE' }));
     const creating = client.keys.create({ memberId: uuid(2), roles: ['workflow_developer'] });

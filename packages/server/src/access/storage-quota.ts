@@ -16,7 +16,7 @@ import { tenants } from '../infra/schema.js';
  * 3. Artifacts are content-addressed: one that several versions share counts once. An upload counts from its
  *    reservation on, with the bytes that it announced.
  */
-export interface StorageUse {
+interface StorageUse {
   artifacts: number;
   uploads: number;
   storedValues: number;
