@@ -53,6 +53,10 @@ const WITHOUT_ID: Record<string, number> = {
   'PUT /api/v1/sms/opt-outs/:number': 201,
   'DELETE /api/v1/sms/opt-outs/:number': 204,
   'GET /api/v1/executions/stream': 200,
+  'GET /api/v1/executions/batches': 200,
+  'POST /api/v1/executions/batches/cancel': 400,
+  'POST /api/v1/executions/batches/retry': 400,
+  'POST /api/v1/executions/batches/terminate': 400,
   'GET /api/v1/event-types': 200,
   'POST /api/v1/event-types': 201,
   'GET /api/v1/events': 200,
@@ -90,10 +94,6 @@ const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /api/v1/workflows/:id/executions/:eid/query': () => ({ name: 'anything' }),
   'POST /api/v1/workflows/:id/executions/:eid/update': () => ({ name: 'anything' }),
   'POST /api/v1/workflows/:id/executions/:eid/reset': () => ({ to: 'last-workflow-task' }),
-  'GET /api/v1/executions/batches': 200,
-  'POST /api/v1/executions/batches/cancel': 400,
-  'POST /api/v1/executions/batches/retry': 400,
-  'POST /api/v1/executions/batches/terminate': 400,
 };
 /** Calls that the platform tenant alone may make, whatever roles a key of another tenant has. */
 const PLATFORM_ONLY = /^\/api\/v1\/tenants(\/|$)/;

@@ -25,5 +25,5 @@ export const SCENARIOS: Scenario[] = [
   ...WEBHOOKS,
   ...TRIGGERS,
   ...ACCESS,
+  ...OUTSIDE,
 ];
-export const SCENARIOS: Scenario[] = [...FIRST_RUN, ...PROJECT, ...RUNS, ...WORKFLOWS, ...OUTSIDE];
