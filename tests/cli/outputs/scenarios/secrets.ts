@@ -75,7 +75,7 @@ export const SECRETS_AND_CONFIGS: Scenario[] = [
     env: { HOME: '/nonexistent' },
     code: 3,
   },
-  { name: 'secrets check', args: ['secrets', 'check', 'needy@0.1.0', ...local], code: 0 },
+  { name: 'secrets check', args: ['secrets', 'check', 'needy@1.0.0', ...local], code: 0 },
   { name: 'secrets check of no such workflow', args: ['secrets', 'check', 'nothing', ...local], code: 4 },
   { name: 'configs delete', args: ['configs', 'delete', 'REGION', ...local], code: 0 },
   { name: 'configs delete of no such key', args: ['configs', 'delete', 'REGION', ...local], code: 4 },
