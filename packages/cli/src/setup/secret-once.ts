@@ -24,7 +24,7 @@ export interface SecretOptions {
 }
 
 /** Where the secret went: what `--json` says beside the object. */
-export interface KeptSecret {
+interface KeptSecret {
   secret?: string;
   /** Absolute path. */
   secretFile?: string;
