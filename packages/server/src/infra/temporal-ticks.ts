@@ -33,8 +33,7 @@ export async function nextTick(
       taskQueue: { name: queue, kind: TaskQueueKind.TASK_QUEUE_KIND_NORMAL },
       identity: IDENTITY,
     });
-  // A signal of its own: the client leaves its listener at the one it is given.
-  const task = await rpc.call(POLL_MS, poll, AbortSignal.any([signal])).catch((error: unknown) => {
+  const task = await rpc.call(POLL_MS, poll, signal).catch((error: unknown) => {
     throw toTemporalError(error);
   });
   if (!task.taskToken || task.taskToken.length === 0) return undefined;
