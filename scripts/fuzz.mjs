@@ -113,7 +113,7 @@ function fuzz(subject, { key, share, include, exclude }) {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
-      tellDepth();
+      if (key !== 'narrow') tellDepth();
       resolve(code ?? 1);
     });
   });

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { artifactTaskQueue, temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { connectTemporal, type TemporalPort } from '@pegasus-workflows/server';
@@ -197,4 +198,22 @@ describe.each(implementations)('%s', (_name, make) => {
     expect(await controls.reset(workflowId, plan)).toEqual({ kind: 'unknown' });
     expect(await controls.pause(workflowId, { reason: 'r', requestId: 'r' })).toEqual({ kind: 'unknown' });
   });
+});
+
+it('a call that has ended, aborted or not, leaves nothing at the signal that it was given', async () => {
+  const port = connectTemporal(inject('temporal'));
+  try {
+    const aborting = new AbortController();
+    const { signal } = aborting;
+    const unknown = { runId: randomUUID(), onlyClosed: true, signal };
+    expect(await port.waitForClose(`nobody/${randomUUID()}`, unknown)).toBeUndefined();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const waiting = port.schedules.nextTick(`nobody/${randomUUID()}`, signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    aborting.abort();
+    await expect(waiting).rejects.toThrow();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  } finally {
+    await port.close();
+  }
 });

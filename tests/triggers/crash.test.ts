@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { artifactTaskQueue, type Execution, type Trigger } from '@pegasus-workflows/contracts';
+import { artifactTaskQueue, type Backfill, type Execution, type Trigger } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { connectTemporal, openDatabase, schema, type TemporalPort } from '@pegasus-workflows/server';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
@@ -24,6 +24,7 @@ const CRON = '0 0 29 2 *';
 const temporal = inject('temporal');
 const secrets = serverSecrets();
 const workflowId = randomUUID();
+const toRetire = randomUUID();
 const children = new Set<ChildProcess>();
 let folder: string;
 let apiKey: string;
@@ -68,8 +69,9 @@ async function startServer(failpoints = '') {
   const url = await Promise.race([ready, ended.then(() => '')]);
   return {
     ended,
-    async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-      const response = await fetch(`${url}/api/v1/workflows/${workflowId}/${path}`, {
+    /** @param path below a workflow version, empty for the version itself */
+    async call<T>(method: string, path: string, body?: unknown, of = workflowId): Promise<T> {
+      const response = await fetch(`${url}/api/v1/workflows/${of}${path && `/${path}`}`, {
         method,
         headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -96,26 +98,20 @@ beforeAll(async () => {
   const artifactSha256 = randomUUID().replaceAll('-', '').repeat(2);
   const db = await openDatabase({ pgliteDir: join(folder, 'db') }, createLogger('test'));
   platform = await platformId(db);
-  const manifest = {
+  const versionOf = (id: string, version: string) => ({
+    id,
+    tenantId,
     name: 'scripted',
-    version: '1.0.0',
-    entryPoints: ['s:s'],
-    diagram: 'flowchart LR\n a-->b',
-  };
-  await db.system((tx) =>
-    tx.insert(schema.workflows).values({
-      id: workflowId,
-      tenantId,
-      name: 'scripted',
-      version: '1.0.0',
-      visibility: 'TENANT',
-      manifest,
-      artifactSha256,
-      artifactSizeBytes: 1,
-      executable: true,
-      workflowType: 'scripted',
-    }),
-  );
+    version,
+    visibility: 'TENANT' as const,
+    manifest: { name: 'scripted', version, entryPoints: ['s:s'], diagram: 'flowchart LR\n a-->b' },
+    artifactSha256,
+    artifactSizeBytes: 1,
+    executable: true,
+    workflowType: 'scripted',
+  });
+  const versions = [versionOf(workflowId, '1.0.0'), versionOf(toRetire, '0.9.0')];
+  await db.system((tx) => tx.insert(schema.workflows).values(versions));
   await db.close();
   port = connectTemporal(temporal);
   stopWorker = await startWorker(temporal, artifactTaskQueue(tenantId, artifactSha256));
@@ -166,6 +162,62 @@ for (const failpoint of ['trigger.after-commit', 'schedule.before-write', 'sched
     await again.stop();
   });
 }
+
+it('killed after the commit of a retirement, the schedules of the version go with its triggers', async () => {
+  const first = await startServer();
+  for (const minute of [1, 2])
+    await first.call(
+      'POST',
+      'triggers',
+      { kind: 'SCHEDULE', cronExpression: `${minute} 0 29 2 *` },
+      toRetire,
+    );
+  const triggersOf = (server: Server) => server.call<Trigger[]>('GET', 'triggers', undefined, toRetire);
+  const gone = (await triggersOf(first)).map(({ id }) => id);
+  expect(gone).toHaveLength(2);
+  const scheduled = async () => {
+    const ids = [];
+    for await (const { scheduleId } of port.schedules.list(platform)) ids.push(scheduleId.split('/')[2]!);
+    return ids;
+  };
+  await eventually(async () => expect(await scheduled()).toEqual(expect.arrayContaining(gone)));
+  await first.stop();
+  const dying = await startServer('retire.after-commit=kill');
+  await dying.call('DELETE', '', undefined, toRetire).catch(() => undefined);
+  expect(await dying.ended).toBe('SIGKILL');
+  const again = await startServer();
+  await expectSchedulesLikeRows(again);
+  expect(await triggersOf(again)).toEqual([]);
+  expect((await scheduled()).filter((id) => gone.includes(id))).toEqual([]);
+  await again.stop();
+});
+
+it('killed after the commit of a backfill, each tick has one run, in order, and a repetition none', async () => {
+  const first = await startServer();
+  const { id } = await first.call<Trigger>('POST', 'triggers', { kind: 'SCHEDULE', cronExpression: CRON });
+  await first.stop();
+  const range = { from: '2016-01-01T00:00:00Z', to: '2025-01-01T00:00:00Z' };
+  const dying = await startServer('backfill.after-commit=kill');
+  await dying.call('POST', `triggers/${id}/backfill`, range).catch(() => undefined);
+  expect(await dying.ended).toBe('SIGKILL');
+  const again = await startServer();
+  const repeated = await again.call<Backfill>('POST', `triggers/${id}/backfill`, range);
+  expect(repeated).toEqual({ ticks: 3, executionIds: [] });
+  const runs = await eventually(async () => {
+    const found = (await again.call<Execution[]>('GET', 'executions?limit=200')).filter(
+      (run) => run.triggeredByTriggerId === id,
+    );
+    expect(found.map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED']);
+    return found;
+  });
+  const byStart = runs.sort((a, b) => (a.startedAt ?? '').localeCompare(b.startedAt ?? ''));
+  expect(byStart.map(({ input }) => input?.['scheduledAt'])).toEqual([
+    '2016-02-29T00:00:00.000Z',
+    '2020-02-29T00:00:00.000Z',
+    '2024-02-29T00:00:00.000Z',
+  ]);
+  await again.stop();
+});
 
 it.each(['tick.after-commit', 'tick.before-answer', 'queued.before-start', 'queued.after-start'])(
   'killed at %s, each tick has one run, which ends',

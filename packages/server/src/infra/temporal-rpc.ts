@@ -11,6 +11,7 @@ import { TemporalError } from './temporal.js';
  *
  * Invariants
  * 1. No call outlives its deadline, whatever state the connection is in.
+ * 2. A call that has ended leaves nothing at the signal that could have aborted it.
  */
 export class TemporalRpc {
   readonly #connection: Connection;
@@ -28,13 +29,20 @@ export class TemporalRpc {
     return this.#connection.workflowService;
   }
 
-  /** Rejects with gRPC's own error, for the caller to tell apart, or with a TemporalError. */
+  /** Rejects with gRPC's own error, for the caller to tell apart, with a TemporalError, or with the signal's reason. */
   async call<T>(deadlineMs: number, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const bounded = (): Promise<T> => this.#connection.withDeadline(Date.now() + deadlineMs, call);
+    // Invariant 2: the client leaves its listener, and with it the whole call, at the signal that it is given.
+    const aborting = new AbortController();
+    const abort = (): void => aborting.abort(signal?.reason);
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', abort);
     try {
-      return await (signal ? this.#connection.withAbortSignal(signal, bounded) : bounded());
+      return await (signal ? this.#connection.withAbortSignal(aborting.signal, bounded) : bounded());
     } catch (error) {
       throw isGrpcServiceError(error) ? error : toTemporalError(error);
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
   }
 

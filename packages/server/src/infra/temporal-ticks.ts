@@ -15,7 +15,7 @@ import { TEMPORAL_DEADLINES } from './temporal.js';
  * Invariants
  * 1. A tick that is not answered, whatever happens here, comes again after its task's timeout.
  */
-const { CommandType, WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
+const { CommandType, TaskQueueKind, WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
 /** Temporal answers an idle poll after a minute. */
 const POLL_MS = 70_000;
 /** Set by Temporal on what a schedule starts. */
@@ -30,11 +30,10 @@ export async function nextTick(
   const poll = () =>
     rpc.service.pollWorkflowTaskQueue({
       namespace: rpc.namespace,
-      taskQueue: { name: queue },
+      taskQueue: { name: queue, kind: TaskQueueKind.TASK_QUEUE_KIND_NORMAL },
       identity: IDENTITY,
     });
-  // A signal of its own: the client leaves its listener at the one it is given.
-  const task = await rpc.call(POLL_MS, poll, AbortSignal.any([signal])).catch((error: unknown) => {
+  const task = await rpc.call(POLL_MS, poll, signal).catch((error: unknown) => {
     throw toTemporalError(error);
   });
   if (!task.taskToken || task.taskToken.length === 0) return undefined;
