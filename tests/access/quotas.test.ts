@@ -94,6 +94,17 @@ forEachDialect('quotas', (open) => {
     expect((await server.finalize(key, workflowId, made.manifest)).status).toBe(201);
   });
 
+  it('of storage refuse a projection, new or larger, and keep the one that is there', async () => {
+    const at = '/api/v1/integration-projections/runtime/shop/parcel/7';
+    expect((await put(at, { state: 'small' }, 'PUT')).status).toBe(201);
+    const { used } = await stored();
+    await limitTo(used + 10);
+    expect(await put(at, { state: 'l'.repeat(30) }, 'PUT')).toEqual(over);
+    expect(await put(at.replace('7', '8'), { state: 'l'.repeat(30) }, 'PUT')).toEqual(over);
+    expect((await stored()).used).toBe(used);
+    expect((await put(at, { state: 'smaller' }, 'PUT')).status).toBe(200);
+  });
+
   it('of storage refuse a secret, a configuration value and a fork', async () => {
     const { a, platform } = server.tenants;
     const global = (await server.publish(platform.key, artifact('global'))).body.data;

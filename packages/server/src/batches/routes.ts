@@ -64,6 +64,7 @@ function mountBegin(
       action: ACTIONS[operation],
       audited: `batch-${operation}`,
       summary: `${SUMMARIES[operation]} A repeated \`Idempotency-Key\` answers with the first batch.`,
+      errors: ['CONFLICT'],
       request: { body: batchRequestSchema },
       responses: {
         200: { description: 'With `dryRun`: how many fit.', schema: dataOf(batchCountSchema) },
@@ -114,6 +115,7 @@ function mountRest(app: OpenAPIHono<AppEnv>, store: BatchStore): void {
       action: 'CancelWorkflowExecution',
       audited: 'batch-stop',
       summary: 'Begin nothing more of a batch; what it has done stays done.',
+      errors: ['CONFLICT'],
       request: { params },
       responses: { 200: { description: 'The batch.', schema: dataOf(batchSchema) } },
     },

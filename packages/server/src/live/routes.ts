@@ -64,6 +64,7 @@ function mountTenantStream(app: OpenAPIHono<AppEnv>, { reader, feed, streams, se
       action: ACTION,
       summary:
         'Executions of the tenant as they change, as server-sent events. `Last-Event-ID` goes on from an event: none is missed.',
+      errors: ['CONCURRENCY_LIMIT'],
       request: { query: liveExecutionsQuerySchema },
       responses: { 200: stream },
     },
@@ -90,6 +91,7 @@ function mountExecutionStream(
       action: ACTION,
       summary:
         'One execution and its timeline as they happen, as server-sent events, until it has ended. `Last-Event-ID` goes on from an event.',
+      errors: ['CONCURRENCY_LIMIT'],
       request: { params: z.object({ id: idSchema, eid: idSchema }) },
       responses: {
         200: stream,

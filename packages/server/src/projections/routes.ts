@@ -79,6 +79,7 @@ function mountPut(app: OpenAPIHono<AppEnv>, projections: Projections): void {
       action: 'WriteIntegrationProjection',
       summary:
         'Set or replace a state; with `If-Match` only the version it names, with `If-None-Match: *` only a new one',
+      errors: ['PRECONDITION_FAILED', 'STORAGE_QUOTA_EXCEEDED'],
       request: { params, body: putProjectionSchema, maxBodyBytes: LIMITS.projectionBodyBytes },
       dryRun: {
         method: 'projections.put',
@@ -105,6 +106,7 @@ function mountDelete(app: OpenAPIHono<AppEnv>, projections: Projections): void {
       path: ONE,
       action: 'WriteIntegrationProjection',
       summary: 'Delete a projection; with `If-Match` only the version it names',
+      errors: ['PRECONDITION_FAILED'],
       request: { params },
       dryRun: {
         method: 'projections.delete',

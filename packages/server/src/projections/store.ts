@@ -1,5 +1,6 @@
 import { type Projection } from '@pegasus-workflows/contracts';
 import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm';
+import { refuseOverStorage } from '../access/storage-quota.js';
 import { type Tx } from '../infra/database.js';
 import { integrationProjections } from '../infra/schema.js';
 
@@ -39,6 +40,7 @@ export async function insertProjection(
 ): Promise<ProjectionRow | undefined> {
   const values = { ...row, state: jsonOf(row.state) };
   const [inserted] = await tx.insert(table).values(values).onConflictDoNothing().returning();
+  if (inserted) await refuseOverStorage(tx, inserted.tenantId);
   return inserted;
 }
 
@@ -53,6 +55,7 @@ export async function replaceState(
     .set({ ...change, state: jsonOf(change.state), version: sql`${table.version} + 1` })
     .where(at(place))
     .returning();
+  await refuseOverStorage(tx, replaced!.tenantId);
   return replaced!;
 }
 

@@ -69,7 +69,7 @@ function mountSecrets(app: OpenAPIHono<AppEnv>, values: StoredValues): void {
       action: 'ManageWorkflowSecrets',
       summary: 'Set a secret, once: to change it, delete it and set it again',
       request: { body: newSecretSchema, maxBodyBytes: STORED_VALUE_BODY_BYTES },
-      errors: ['CONFLICT'],
+      errors: ['CONFLICT', 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 201: { description: 'What is told of it', schema: dataOf(secretSchema) } },
     },
     async ({ c, principal, body }) =>
@@ -114,7 +114,7 @@ function mountConfigs(app: OpenAPIHono<AppEnv>, values: StoredValues): void {
       action: 'ManageWorkflowConfigs',
       summary: 'Set a configuration value that has none',
       request: { body: newConfigSchema, maxBodyBytes: STORED_VALUE_BODY_BYTES },
-      errors: ['CONFLICT'],
+      errors: ['CONFLICT', 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 201: answer },
     },
     async ({ c, principal, body }) =>
@@ -127,6 +127,7 @@ function mountConfigs(app: OpenAPIHono<AppEnv>, values: StoredValues): void {
       path: `${BASE}/configs/:key`,
       action: 'ManageWorkflowConfigs',
       summary: 'Set or replace a configuration value',
+      errors: ['STORAGE_QUOTA_EXCEEDED'],
       request: { params: keyParams, body: putConfigSchema, maxBodyBytes: STORED_VALUE_BODY_BYTES },
       responses: { 200: { ...answer, description: 'It replaced a value' }, 201: answer },
     },

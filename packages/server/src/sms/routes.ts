@@ -65,6 +65,14 @@ function mountSending(app: OpenAPIHono<AppEnv>, service: SmsService): void {
       path: `${BASE}/send`,
       action: 'SendSms',
       summary: 'Send a text message; with a `dedupKey`, once however often it is asked for',
+      errors: [
+        'NOT_FOUND',
+        'IDEMPOTENCY_KEY_REUSED',
+        'SMS_OPTED_OUT',
+        'RATE_LIMITED',
+        'EXTERNAL_ADDRESS_REFUSED',
+        'UPSTREAM_ERROR',
+      ],
       request: { body: sendSmsRequestSchema },
       dryRun: {
         method: 'sms.send',
@@ -105,6 +113,7 @@ function mountProvider(app: OpenAPIHono<AppEnv>, providers: SmsProviders): void 
       path: PROVIDER,
       action,
       summary: "Who sends the tenant's messages",
+      errors: ['NOT_FOUND'],
       responses: { 200: shownProvider },
     },
     async ({ c, principal }) => data(c, await providers.get(principal)),
@@ -134,6 +143,7 @@ function mountProvider(app: OpenAPIHono<AppEnv>, providers: SmsProviders): void 
       path: PROVIDER,
       action,
       summary: 'Remove the provider and its token',
+      errors: ['NOT_FOUND'],
       responses: { 204: { description: 'It is gone' } },
     },
     async ({ c, principal }) => {

@@ -45,7 +45,7 @@ function registerPublish(app: OpenAPIHono<AppEnv>, services: Services, ports: Wo
       action: 'UploadWorkflow',
       summary: 'Reserve a workflow id and get a URL to upload its artifact to',
       request: { body: uploadUrlRequestSchema },
-      errors: ['CONFLICT'],
+      errors: ['CONFLICT', 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 201: { description: 'Where to PUT the zip', schema: dataOf(uploadUrlSchema) } },
     },
     async ({ c, principal, body }) => data(c, await reserveUpload(services, principal, body), 201),
@@ -58,7 +58,7 @@ function registerPublish(app: OpenAPIHono<AppEnv>, services: Services, ports: Wo
       action: 'UploadWorkflow',
       summary: 'Finalize an upload: verify the artifact and publish the workflow, or keep nothing',
       request: { body: finalizeRequestSchema },
-      errors: ['NOT_FOUND', 'CONFLICT', 'ARTIFACT_INVALID', 'ARTIFACT_TOO_LARGE'],
+      errors: ['NOT_FOUND', 'CONFLICT', 'ARTIFACT_INVALID', 'ARTIFACT_TOO_LARGE', 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 201: workflowAnswer },
     },
     async ({ c, principal, body }) =>
@@ -72,7 +72,7 @@ function registerPublish(app: OpenAPIHono<AppEnv>, services: Services, ports: Wo
       action: 'UploadWorkflow',
       summary: "Copy a GLOBAL workflow into the caller's tenant",
       request: { params: idParams },
-      errors: ['CONFLICT'],
+      errors: ['CONFLICT', 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 201: workflowAnswer },
     },
     async ({ c, principal, params }) =>
