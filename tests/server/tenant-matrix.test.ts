@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { actionsOf, ROLES, RUNTIME_ACTIONS, type Action, type Role } from '@pegasus-workflows/contracts';
 import { eq, getTableName } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ const WITHOUT_ID: Record<string, number> = {
   'PUT /api/v1/workflow-secrets-configs/configs/:key': 201,
   'GET /api/v1/master-keys': 403,
   'GET /api/v1/integration-projections/runtime/:integration/:entityType': 200,
-  'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': 400,
+  'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': 201,
   'GET /api/v1/whoami': 200,
   'GET /api/v1/tenant': 200,
   'GET /api/v1/quotas': 200,
@@ -40,23 +40,21 @@ const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/keys': 404,
   'GET /api/v1/audit': 200,
   'GET /api/v1/external-connections': 200,
-  'POST /api/v1/external-connections': 400,
-  'POST /api/v1/external-calls': 400,
-  'POST /api/v1/integrations/:id/call-external': 400,
-  'POST /api/v1/sms/send': 400,
+  'POST /api/v1/external-connections': 201,
+  'POST /api/v1/external-calls': 404,
+  // No provider is set up.
+  'POST /api/v1/sms/send': 404,
   'GET /api/v1/sms/messages': 200,
   'GET /api/v1/sms/provider': 404,
-  'PUT /api/v1/sms/provider': 400,
-  'DELETE /api/v1/sms/provider': 404,
+  'PUT /api/v1/sms/provider': 201,
+  'DELETE /api/v1/sms/provider': 204,
   'GET /api/v1/sms/opt-outs': 200,
-  // A number is no object of another tenant: each tenant has its own list.
   'PUT /api/v1/sms/opt-outs/:number': 201,
-  'DELETE /api/v1/sms/opt-outs/:number': 204,
   'GET /api/v1/executions/stream': 200,
   'GET /api/v1/executions/batches': 200,
-  'POST /api/v1/executions/batches/cancel': 400,
-  'POST /api/v1/executions/batches/retry': 400,
-  'POST /api/v1/executions/batches/terminate': 400,
+  'POST /api/v1/executions/batches/cancel': 202,
+  'POST /api/v1/executions/batches/retry': 202,
+  'POST /api/v1/executions/batches/terminate': 202,
   'GET /api/v1/event-types': 200,
   'POST /api/v1/event-types': 201,
   'GET /api/v1/events': 200,
@@ -84,6 +82,23 @@ const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /api/v1/tenants': () => ({ slug: 'another' }),
   'POST /api/v1/event-types': () => ({ name: fresh() }),
   'POST /api/v1/integrations/:id/ingress': () => ({ auth: 'BEARER', eventType: 'parcel.sent' }),
+  'PUT /api/v1/integration-projections/runtime/:integration/:entityType/:key': () => ({ state: 'known' }),
+  'PUT /api/v1/sms/provider': () => ({ kind: 'LOG' }),
+  'POST /api/v1/sms/send': () => ({ to: freshNumber(), body: 'hello' }),
+  'POST /api/v1/external-connections': () => ({
+    name: fresh(),
+    baseUrl: 'https://example.com',
+    auth: 'NONE',
+  }),
+  'POST /api/v1/external-calls': (ids) => ({
+    connection: ids['external-connections/:id'],
+    method: 'POST',
+    path: '/orders',
+  }),
+  'POST /api/v1/integrations/:id/call-external': () => ({ method: 'POST', path: '/orders' }),
+  'POST /api/v1/executions/batches/cancel': () => ({ filter: { workflowName: fresh() } }),
+  'POST /api/v1/executions/batches/retry': () => ({ filter: { workflowName: fresh() } }),
+  'POST /api/v1/executions/batches/terminate': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/webhooks': () => ({ url: 'https://example.com/told', statuses: ['FAILED'] }),
   'POST /api/v1/workflows/:id/triggers': () => ({ kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' }),
   'POST /api/v1/workflows/:id/triggers/:tid/backfill': () => ({
@@ -121,6 +136,7 @@ const RUNNER: Record<string, number> = {
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);
 const fresh = () => `n${randomUUID().slice(0, 8)}`;
+const freshNumber = () => `+49151${randomInt(10_000_000, 100_000_000)}`;
 const unknownParameter = ({ method, path }: RouteEntry, parameter: string) =>
   `${method} ${path}: nothing of tenant A is known for ${parameter}; make one in tests/server/matrix/belongings.ts and return it as '${parameter}'.`;
 
@@ -143,7 +159,7 @@ forEachDialect('tenant matrix', (open) => {
     const parts = entry.path.split('/');
     const value = (part: string, before: string): string => {
       if (!part.startsWith(':')) return part;
-      if (labelOf(entry) in WITHOUT_ID) return fresh();
+      if (labelOf(entry) in WITHOUT_ID) return part === ':number' ? freshNumber() : fresh();
       const found = ids[`${before}/${part}`] ?? ids[part.slice(1)];
       if (found === undefined) throw new Error(unknownParameter(entry, `${before}/${part}`));
       return found;

@@ -31,7 +31,6 @@ export async function belongingsOfA(server: TestServer): Promise<Belongings> {
       id: workflowId,
       workflowId,
       sha256: artifactSha256,
-      number: '+4915112345678',
       filename: 'demo-1.0.0.zip',
       'members/:id': a.principalId,
       'keys/:id': keyId,
@@ -39,6 +38,7 @@ export async function belongingsOfA(server: TestServer): Promise<Belongings> {
       'artifacts/:tenantId': b.id,
       ...(await run(server, workflowId)),
       ...(await stored(server)),
+      ...(await outside(server)),
       ...(await listening(server, workflowId)),
     },
   };
@@ -57,7 +57,13 @@ async function run({ services, tenants: { a } }: TestServer, workflowId: string)
       finishedAt: new Date(),
     }),
   );
-  return { eid, updateId: 'an-update' };
+  const batch = await services.db.tenant(a.id, (tx) =>
+    tx
+      .insert(schema.executionBatches)
+      .values({ tenantId: a.id, operation: 'cancel', filter: { workflowName: 'demo' }, state: 'DONE' })
+      .returning(),
+  );
+  return { eid, updateId: 'an-update', 'batches/:id': batch[0]!.id };
 }
 
 /** Posts as tenant A's administrator. */
@@ -72,6 +78,22 @@ async function stored(server: TestServer): Promise<Ids> {
   await post(server, `${base}/secrets`, { key: 'a_secret', value: 'hidden' });
   await post(server, `${base}/configs`, { key: 'a_config', value: 'shown' });
   return { 'secrets/:key': 'a_secret', 'configs/:key': 'a_config' };
+}
+
+async function outside(server: TestServer): Promise<Ids> {
+  const { key } = server.tenants.a;
+  const connection = await post(server, '/api/v1/external-connections', {
+    name: 'shop',
+    baseUrl: 'https://example.com',
+    auth: 'NONE',
+  });
+  const number = '+4915112345678';
+  await server.call('PUT', `/api/v1/sms/opt-outs/${number}`, { key });
+  await server.call('PUT', '/api/v1/sms/provider', { key, body: { kind: 'LOG' } });
+  const projection = { integration: 'shop', entityType: 'order', ':entityType/:key': '1' };
+  const path = '/api/v1/integration-projections/runtime/shop/order/1';
+  await server.call('PUT', path, { key, body: { state: 'paid' } });
+  return { 'external-connections/:id': connection.body.data.id, number, ...projection };
 }
 
 async function listening(server: TestServer, workflowId: string): Promise<Ids> {
