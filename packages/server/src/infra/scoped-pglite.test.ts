@@ -128,7 +128,29 @@ describe('a prepared statement', () => {
     );
   });
 
-  it('of a transaction that is over is refused', async () => {
+  it('of a transaction that fails, or whose commit does, has changed nothing (4)', async () => {
+    await client.exec('alter table things add constraint late unique (name) deferrable initially deferred');
+    const rename = (then: () => void) =>
+      client.withScope(scopeOf(TENANTS[0], 'other'), () =>
+        client.transaction(async (tx) => {
+          await tx.query(`update things set name = 'same'`);
+          then();
+        }),
+      );
+    await expect(
+      rename(() => {
+        throw new Error('changed its mind');
+      }),
+    ).rejects.toThrow('changed its mind');
+    await expect(rename(() => {})).rejects.toMatchObject({ code: '23505' });
+    const names = await client.query('select name from things order by id');
+    expect(names.rows).toEqual([{ name: 'first' }, { name: 'second' }]);
+    expect((await client.query(`select current_user = session_user as reset`)).rows).toEqual([
+      { reset: true },
+    ]);
+  });
+
+  it('of a transaction that is over is refused (4)', async () => {
     const tx = await client.withScope(scopeOf(TENANTS[0]), () => client.transaction(async (open) => open));
     await expect(tx.query('select 1')).rejects.toThrow(/closed/);
   });

@@ -19,6 +19,7 @@ import {
  * 1. A statement is prepared once per text, and at most {@link STATEMENTS} are kept; the one not used for longest goes.
  * 2. A statement that could not be prepared is not remembered.
  * 3. Exchanges of one transaction follow each other, also when its work asks for several at once.
+ * 4. A transaction whose work or commit fails is rolled back, and is closed to whoever kept it.
  */
 export class ScopedPglite extends PGlite {
   readonly #scope = new AsyncLocalStorage<string>();
@@ -33,28 +34,49 @@ export class ScopedPglite extends PGlite {
   override transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const scope = this.#scope.getStore();
     if (scope === undefined) return super.transaction(work);
-    return super.transaction(async (tx) => {
-      // The simple way: it has no parameters and its answer is nobody's.
-      await tx.exec(scope);
-      return work(this.#withPreparedStatements(tx));
+    return this._runExclusiveTransaction(async () => {
+      const { tx, end } = this.#open();
+      await this.#run(`begin; ${scope}`);
+      try {
+        const result = await work(tx);
+        await this.#run('commit');
+        // The one moment that counts: what was committed is kept.
+        await this.syncToFs();
+        return result;
+      } catch (error) {
+        await this.#run('rollback');
+        throw error;
+      } finally {
+        end();
+      }
     });
   }
 
-  #withPreparedStatements(tx: Transaction): Transaction {
-    return {
-      query: <T>(text: string, parameters: unknown[] = [], options: QueryOptions = {}) => {
-        // PGlite says which of its errors that is.
-        if (tx.closed) return tx.query<T>(text, parameters, options);
+  /** What the work of a transaction gets, until `end` is called. Drizzle asks by `query` alone. */
+  #open(): { tx: Transaction; end: () => void } {
+    let closed = false;
+    const unused = (): never => {
+      throw new Error('a transaction with a scope answers queries, and nothing else');
+    };
+    const tx: Transaction = {
+      query: async <T>(text: string, parameters: unknown[] = [], options: QueryOptions = {}) => {
+        if (closed) throw new Error('the transaction is closed');
         return this.runExclusive(() => this.#execute<T>(text, parameters, options));
       },
-      sql: (strings, ...parameters) => tx.sql(strings, ...parameters),
-      exec: (text, options) => tx.exec(text, options),
-      rollback: () => tx.rollback(),
-      listen: (channel, callback) => tx.listen(channel, callback),
+      sql: unused,
+      exec: unused,
+      rollback: unused,
+      listen: unused,
       get closed() {
-        return tx.closed;
+        return closed;
       },
     };
+    return { tx, end: () => void (closed = true) };
+  }
+
+  /** Statements without parameters, whose answers are nobody's. */
+  #run(text: string): Promise<unknown> {
+    return this.runExclusive(() => this.execProtocol(protocol.serialize.query(text), { syncToFs: false }));
   }
 
   async #execute<T>(text: string, parameters: unknown[], options: QueryOptions): Promise<Results<T>> {
@@ -122,7 +144,7 @@ export class ScopedPglite extends PGlite {
   /** What the database answers to messages and a Sync. Rejects with its error. */
   async #exchange(requests: Uint8Array[]): Promise<object[]> {
     const bytes = Buffer.concat([...requests, protocol.serialize.sync()]);
-    // The file system is told at the commit, by PGlite.
+    // The file system is told at the commit.
     return (await this.execProtocol(bytes, { syncToFs: false })).messages;
   }
 }
