@@ -1,6 +1,7 @@
 import { type Scenario } from '../scenario.js';
 
 const local = ['--profile', 'local'];
+const nobody = '00000000-0000-4000-8000-000000000000';
 
 /** Open runs that are interfered with, and dry runs. */
 export const CONTROLS: Scenario[] = [
@@ -59,7 +60,23 @@ export const CONTROLS: Scenario[] = [
       await stage.untilSeen('paused', 'gate', 'ActivityTaskCompleted');
     },
   },
+  {
+    name: 'executions update',
+    args: ['executions', 'update', 'gate', '{paused}', 'rename', '--arg', '"door"', ...local],
+    code: 0,
+  },
+  { name: 'executions pause', args: ['executions', 'pause', 'gate', '{paused}', ...local], code: 0 },
   { name: 'executions unpause', args: ['executions', 'unpause', 'gate', '{paused}', ...local], code: 0 },
+  {
+    name: 'executions unpause of no such run',
+    args: ['executions', 'unpause', 'gate', nobody, ...local],
+    code: 4,
+  },
+  {
+    name: 'executions mutations of no such run',
+    args: ['executions', 'mutations', 'demo', nobody, ...local],
+    code: 4,
+  },
   {
     name: 'executions reset',
     args: ['executions', 'reset', 'gate', '{paused}', '--to', 'first-workflow-task', '--yes', ...local],
