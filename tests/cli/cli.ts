@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -43,6 +44,21 @@ export class Terminal implements AsyncDisposable {
     child.stdin?.end(options.input ?? '');
     const closed = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
     const [stdout, stderr, code] = await Promise.all([text(child.stdout!), text(child.stderr!), closed]);
+    return { code, stdout, stderr };
+  }
+
+  /** The same in this process, which costs a tenth: nothing is started, and what is imported is imported once. */
+  async runHere(args: string[], options: SpawnOptions & { input?: string } = {}): Promise<Finished> {
+    const { runCommandLine } = await import('../../packages/cli/dist/main.js');
+    const { cwd = '.', env = {}, input = '' } = options;
+    let [stdout, stderr] = ['', ''];
+    const code = await runCommandLine(args, {
+      env: { ...this.env, ...env },
+      cwd: path.join(this.root, cwd),
+      stdin: Readable.from(input === '' ? [] : [Buffer.from(input)]),
+      stdout: { write: (part: string) => ((stdout += part), true) },
+      stderr: { write: (part: string) => ((stderr += part), true) },
+    });
     return { code, stdout, stderr };
   }
 

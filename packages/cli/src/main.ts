@@ -15,6 +15,9 @@ export async function main(): Promise<void> {
   const surroundings: Surroundings = {
     env: process.env,
     cwd: workingDirectory(),
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
   };

@@ -21,7 +21,12 @@ function helpText(argv: string[]): string | undefined {
   let text = '';
   const { isTTY, columns } = process.stdout;
   const stdout = { write: (part: string) => (text += part), isTTY, columns };
-  const program = createProgram({ env: process.env, cwd: '.', stdout, stderr: { write: () => true } });
+  const program = createProgram({
+    env: process.env,
+    cwd: '.',
+    stdout,
+    stderr: { write: () => true },
+  });
   program.hook('preAction', () => {
     throw new NotHelp();
   });

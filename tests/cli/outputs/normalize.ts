@@ -1,6 +1,5 @@
 /** What is told only when something takes long: `packaging demo …`, `packaging demo: bundling`. */
-const PROGRESS =
-  /^(?:packaging|publishing|starting|waiting|reading|replaying|asking|running|stopping|sending|emitting|creating|changing|moving|discarding|calling)\b.*(?: …|: .*)$/;
+const PROGRESS = /^(?!warning)(?:[a-z]+ing\b|\d+ runs? of\b).*(?: …|: .*)$/;
 
 /** Steps that a live timeline told of while they were open, and what they waited for: which ones it catches is chance. */
 const OPEN_STEPS = /^ *(?:\+\S+ \w+ +)?▸ .*\n(?: {8,}until .*\n)*/gm;

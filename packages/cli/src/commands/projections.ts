@@ -83,7 +83,7 @@ export async function get(context: Context, name: Name): Promise<void> {
 export async function put(context: Context, name: Name, options: PutOptions): Promise<void> {
   const { fromFile, ifAbsent } = options;
   const ifVersion = ifAbsent ? 0 : readVersionOption(options.ifVersion);
-  if (fromFile === undefined && process.stdin.isTTY)
+  if (fromFile === undefined && context.stdin.isTTY)
     throw new PegasusError(
       'VALIDATION_ERROR',
       'The state is to come on standard input, or with --from-file.',

@@ -49,7 +49,7 @@ async function read(
     const file = path.resolve(context.cwd, fromFile);
     return decoded(await readBytes(file), file, exact);
   }
-  if (!process.stdin.isTTY) return decoded(await buffer(process.stdin), 'standard input', exact);
+  if (!context.stdin.isTTY) return decoded(await buffer(context.stdin), 'standard input', exact);
   if (!canAsk(context))
     throw new PegasusError('VALIDATION_ERROR', `The ${what} cannot be asked for here.`, {
       hint: 'Give it on standard input, or with --from-env or --from-file.',

@@ -52,8 +52,8 @@ export async function readJsonOption(context: Context, option: string, given: st
   });
 }
 
-async function readSource({ cwd }: Context, option: string, given: string): Promise<string> {
-  if (given === '-') return readAll(process.stdin);
+async function readSource({ cwd, stdin }: Context, option: string, given: string): Promise<string> {
+  if (given === '-') return readAll(stdin);
   if (!given.startsWith('@')) return given;
   const file = path.resolve(cwd, given.slice(1));
   try {

@@ -14,8 +14,8 @@ import { registerSecret } from '../credentials/mask.js';
 import { Interrupted } from '../interrupted.js';
 
 /** Whether a question can be asked (invariant 1). */
-export function canAsk({ env }: Context): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY && env['TERM'] !== 'dumb';
+export function canAsk({ env, stdin }: Context): boolean {
+  return Boolean(stdin.isTTY) && process.stderr.isTTY && env['TERM'] !== 'dumb';
 }
 
 export interface Question {

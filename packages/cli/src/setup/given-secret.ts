@@ -36,8 +36,8 @@ export async function readGivenSecret(
   );
 }
 
-async function readFrom({ cwd }: Context, given: string): Promise<string> {
-  if (given === '-') return readAll(process.stdin);
+async function readFrom({ cwd, stdin }: Context, given: string): Promise<string> {
+  if (given === '-') return readAll(stdin);
   const file = path.resolve(cwd, given);
   try {
     return await readFile(file, 'utf8');

@@ -19,7 +19,7 @@ export function keyProblem(key: string): string | undefined {
  */
 export async function readGivenKey(context: Context, given: string): Promise<string> {
   if (given === '-' && canAsk(context)) return askKey({ message: 'API key', problem: keyProblem });
-  const key = (given === '-' ? await readAll(process.stdin) : given).replace(/^\uFEFF/, '').trim();
+  const key = (given === '-' ? await readAll(context.stdin) : given).replace(/^\uFEFF/, '').trim();
   registerSecret(key);
   const problem = keyProblem(key);
   if (problem === undefined) return key;

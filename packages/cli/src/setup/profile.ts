@@ -89,9 +89,9 @@ function askRoot(initial: string): Promise<string> {
   }).then(checkedUrl);
 }
 
-function nobodyToAsk({ env }: Context): PegasusError {
+function nobodyToAsk({ env, stdin }: Context): PegasusError {
   const why =
-    env['TERM'] === 'dumb' && process.stdin.isTTY
+    env['TERM'] === 'dumb' && stdin.isTTY
       ? 'this terminal (TERM=dumb) cannot hide what is typed'
       : 'there is no terminal to ask at';
   return new PegasusError('VALIDATION_ERROR', `No API key was given, and ${why}.`, {

@@ -31,13 +31,13 @@ export async function readProviderToken(context: Context, source: TokenSource): 
   return token;
 }
 
-async function readSource({ env, cwd }: Context, { fromEnv, fromFile }: TokenSource): Promise<string> {
+async function readSource({ env, cwd, stdin }: Context, { fromEnv, fromFile }: TokenSource): Promise<string> {
   if (fromEnv !== undefined) {
     const value = env[fromEnv];
     if (value === undefined) throw unusable(`--from-env: the variable ${fromEnv} is not set.`);
     return value;
   }
-  if (fromFile === undefined) return readAll(process.stdin);
+  if (fromFile === undefined) return readAll(stdin);
   const file = path.resolve(cwd, fromFile);
   try {
     return await readFile(file, 'utf8');
