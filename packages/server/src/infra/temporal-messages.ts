@@ -4,7 +4,14 @@ import {
   decodeArrayFromPayloads,
   encodeToPayloads,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { GRPC, IDENTITY, isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
+import {
+  GRPC,
+  IDENTITY,
+  isNotFound,
+  OUT_OF_TIME,
+  toTemporalError,
+  type TemporalRpc,
+} from './temporal-rpc.js';
 import { runStatusOf } from './temporal-events.js';
 import {
   TEMPORAL_DEADLINES,
@@ -100,7 +107,7 @@ function whatToDo(error: unknown): 'reject' | 'wait for a worker' | 'fail' {
   if (error.code === GRPC.FAILED_PRECONDITION)
     return NO_WORKER.test(error.details) ? 'wait for a worker' : 'reject';
   // Temporal's own, shorter, limit passed while it waited for a worker; or ours did.
-  return error.code === GRPC.DEADLINE_EXCEEDED ? 'wait for a worker' : 'fail';
+  return OUT_OF_TIME.includes(error.code) ? 'wait for a worker' : 'fail';
 }
 
 function reasonOf(error: unknown): string {

@@ -48,6 +48,7 @@ export const IDENTITY = `pegasus-server@${process.pid}`;
 
 /** gRPC status codes, fixed by the protocol. */
 export const GRPC = {
+  CANCELLED: 1,
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
@@ -58,6 +59,12 @@ export const GRPC = {
   UNAVAILABLE: 14,
   UNAUTHENTICATED: 16,
 } as const;
+
+/**
+ * The deadline of a call passed. Temporal knows the deadline too: where its clock is first, it ends the stream, and the
+ * caller sees a cancelled call that it did not cancel.
+ */
+export const OUT_OF_TIME: readonly number[] = [GRPC.DEADLINE_EXCEEDED, GRPC.CANCELLED];
 
 /** Temporal looked at the request and said no: nothing happened. */
 const REFUSALS: readonly number[] = [
@@ -72,6 +79,7 @@ const REFUSALS: readonly number[] = [
 /** Said instead of gRPC's own words, which name hosts and channel states. */
 const PLAIN: Partial<Record<number, string>> = {
   [GRPC.DEADLINE_EXCEEDED]: 'it did not answer in time',
+  [GRPC.CANCELLED]: 'it did not answer in time',
   [GRPC.UNAVAILABLE]: 'it cannot be reached',
 };
 
