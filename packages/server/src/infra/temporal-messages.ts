@@ -6,9 +6,9 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import {
   GRPC,
-  OUT_OF_TIME,
   IDENTITY,
   isNotFound,
+  OUT_OF_TIME,
   toTemporalError,
   type TemporalRpc,
 } from './temporal-rpc.js';
