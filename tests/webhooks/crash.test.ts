@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { forEachDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
-import { KilledServer } from './killed-server.js';
+import { KilledServer } from '../support/killed-server.js';
 import { TestReceiver } from './receiver.js';
 
 /** The server killed between an outcome and its delivery's last step, then started again. */
@@ -13,39 +13,19 @@ forEachDialect('an outcome is told', (open) => {
   let server: KilledServer;
   let receiver: TestReceiver;
   let webhookId: string;
-  const workflowId = randomUUID();
+  let workflowId: string;
 
   beforeAll(async () => {
     receiver = await TestReceiver.start();
     server = await KilledServer.open(await open());
     await server.start();
-    const { tenantId } = await server.keys();
     const made = await server.call('POST', '/webhooks', {
       url: receiver.url('/hook'),
       statuses: ['COMPLETED'],
     });
     expect(made.status).toBe(201);
     webhookId = made.data.id;
-    expect(await server.stop()).toBe(0);
-    await server.inDatabase((tx) =>
-      tx.insert(schema.workflows).values({
-        id: workflowId,
-        tenantId,
-        name: 'demo',
-        version: '1.0.0',
-        visibility: 'TENANT',
-        manifest: {
-          name: 'demo',
-          version: '1.0.0',
-          entryPoints: ['demo/workflow:demo'],
-          diagram: 'flowchart LR\n a-->b',
-        },
-        artifactSha256: '0'.repeat(64),
-        artifactSizeBytes: 1,
-        executable: true,
-        workflowType: 'demo',
-      }),
-    );
+    ({ id: workflowId } = await server.seedWorkflow());
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -98,7 +78,7 @@ forEachDialect('an outcome is told', (open) => {
         expect(found).toMatchObject({ status: 'DELIVERED' });
         return found!;
       });
-      expect(await server.stop()).toBe(0);
+      await server.stop();
       const calls = callsAbout(executionId);
       expect(calls).toHaveLength(inAll);
       expect(new Set(calls.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([delivery.id]));

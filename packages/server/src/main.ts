@@ -1,6 +1,4 @@
-import { type Server } from 'node:http';
 import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
-import { serve } from '@hono/node-server';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { AuditLog } from './access/audit-log.js';
 import { bootstrap } from './access/bootstrap.js';
@@ -13,16 +11,12 @@ import { ArtifactVerifier } from './infra/artifact-verifier.js';
 import { openLocalArtifacts } from './infra/artifacts.js';
 import { type Services } from './infra/context.js';
 import { openDatabase } from './infra/database.js';
+import { listen } from './infra/listener.js';
 import { parseServerSettings, type ServerSettings } from './infra/settings.js';
 import { connectTemporal } from './infra/temporal-client.js';
 import { masterKeyFile } from './infra/master-key-file.js';
 import { openVault } from './infra/vault.js';
 import { startSweeper } from './workflows/sweeper.js';
-
-/** An upload may take as long as its URL lives. */
-const REQUEST_TIMEOUT_MS = 900_000;
-/** Longer than clients keep an idle connection, so that it is they who close it and no request meets a closed one. */
-const KEEP_ALIVE_MS = 75_000;
 
 const logger = createLogger('server');
 
@@ -33,7 +27,7 @@ runMain(logger, async () => {
   const engine = createExecutionEngine(services);
   const capabilities = createCapabilities(services, engine);
   const app = createApp(services, engine, capabilities);
-  const server = await listen(app.fetch, settings);
+  const listener = await listen(app.fetch, settings);
   const jobs = [
     engine.startBackground(),
     startSweeper(services),
@@ -43,14 +37,12 @@ runMain(logger, async () => {
   const url = `http://${settings.host}:${settings.port}`;
   logger.info({ url, publicUrl: settings.publicUrl, database: services.db.dialect }, 'listening');
   process.send?.({ type: 'ready', url });
-  services.verifier.warmUp();
 
   const shutdown = onShutdown(logger, async () => {
     // New connections are refused first; long polls are answered by `engine.close`, so that the old ones can end.
-    const closed = new Promise<void>((done) => server.close(() => done()));
+    const closed = listener.close();
     await Promise.all(jobs.map((job) => job.stop()));
     await engine.close();
-    server.closeIdleConnections();
     await closed;
     await services.verifier.close();
     await services.temporal.close();
@@ -85,16 +77,4 @@ async function openServices(settings: ServerSettings): Promise<OpenServices> {
     keyUsage: new KeyUsage({ db, logger }),
     audit: new AuditLog({ db, logger, clock }),
   };
-}
-
-/** Resolves once connections are taken; rejects when the address is not to be had. */
-function listen(fetch: Parameters<typeof serve>[0]['fetch'], settings: ServerSettings): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: settings.host, port: settings.port }, () =>
-      resolve(server),
-    ) as Server;
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.once('error', reject);
-  });
 }

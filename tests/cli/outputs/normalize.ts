@@ -26,6 +26,8 @@ export function normalize(text: string, places: readonly (readonly [from: string
       .replace(/\b127\.0\.0\.1:\d+/g, '<address>')
       .replace(/\bvnd_[A-Za-z0-9_-]{6,}/g, '<key>')
       .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
+      // What the command line calls an update when it is given no id.
+      .replace(/\b[0-9a-f]{32}\b/g, '<update-id>')
       .replace(/(?:\.\.\/)*pegasus-push-\w{6}(?=\/)/g, '<temporary>')
       // The first characters of an ingress's token or secret.
       .replace(/\b(pg[is])_[\w-]{4}(?![\w-])/g, '$1_<4>')

@@ -10,6 +10,11 @@ export interface Scenario {
   /** Folder below the stage's root; default the root. */
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /**
+   * Needs a process of its own in both forms: the activities it runs find the platform by the copy of the SDK that
+   * Node loads, which in a test process is not the one that the test runner loads.
+   */
+  alone?: true;
   /** Standard input. */
   input?: string;
   /** Runs before it: a file that is broken on purpose, a run that has to be somewhere. */

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { startPlatform, type Platform } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
@@ -32,7 +33,7 @@ export async function dev(context: Context, options: DevOptions): Promise<number
   const platform = await withProgress(context.out, 'starting the platform', (update) =>
     startPlatform({
       signal: interrupted.signal,
-      ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+      ...(options.dataDir === undefined ? {} : { dataDir: path.resolve(context.cwd, options.dataDir) }),
       ...(port === undefined ? {} : { port }),
       onProgress: ({ message }) => update(message),
     }),

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
 import { withProgress } from '../output/progress.js';
@@ -7,7 +8,9 @@ import { renderTable } from '../output/table.js';
 export async function rotate(context: Context, { dataDir }: { dataDir?: string }): Promise<void> {
   const { addMasterKey, defaultDataDir } = await import('@pegasus-workflows/platform');
   const { out, env } = context;
-  const added = await addMasterKey(dataDir ?? defaultDataDir(env));
+  const added = await addMasterKey(
+    dataDir === undefined ? defaultDataDir(env) : path.resolve(context.cwd, dataDir),
+  );
   out.line(
     `${out.colors.good('✓')} ${added.keyId} is the first of ${added.keyIds.length} keys in ${added.file}`,
   );

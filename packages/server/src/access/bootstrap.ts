@@ -44,7 +44,7 @@ export async function bootstrap(
 ): Promise<void> {
   let keyIds = await workingKeys(db, path, clock());
   if (!keyIds) {
-    const made = await db.system((tx) => makeKeys(tx));
+    const made = await db.system((tx) => makeKeys(tx, clock()));
     await writePrivateFile(path, `${JSON.stringify(made.file, null, 2)}\n`);
     keyIds = made.keyIds;
     logger.info({ path }, 'the first tenants have new keys');
@@ -72,10 +72,15 @@ async function workingKey(db: Database, key: string, now: Date): Promise<KeyRow 
   return row && whyDead({ ...row, tenantDisabledAt: null }, now) === undefined ? row : undefined;
 }
 
-async function makeKeys(tx: Tx): Promise<{ file: BootstrapFile; keyIds: string[] }> {
+async function makeKeys(tx: Tx, now: Date): Promise<{ file: BootstrapFile; keyIds: string[] }> {
   const made = [];
-  for (const wanted of TENANTS) {
-    await tx.insert(tenants).values(wanted).onConflictDoNothing();
+  for (const [index, wanted] of TENANTS.entries()) {
+    // A millisecond apart, so that a list by age has one order.
+    const createdAt = new Date(now.getTime() + index);
+    await tx
+      .insert(tenants)
+      .values({ ...wanted, createdAt })
+      .onConflictDoNothing();
     const [tenant] = await tx.select().from(tenants).where(eq(tenants.slug, wanted.slug));
     const principalId = await bootstrapPrincipal(tx, tenant!.id);
     const { key, id } = await createKey(tx, { tenantId: tenant!.id, principalId, roles: ['tenant_admin'] });

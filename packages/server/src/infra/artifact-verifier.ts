@@ -4,7 +4,7 @@ import {
   ArtifactProblems,
   type ExpectedArtifact,
   type VerifiedArtifact,
-} from '@pegasus-workflows/project/verify';
+} from '@pegasus-workflows/project/artifact-problems';
 import pLimit from 'p-limit';
 
 /**

@@ -7,7 +7,7 @@ import {
   type UploadUrl,
   type UploadUrlRequest,
 } from '@pegasus-workflows/contracts';
-import { type VerifiedArtifact } from '@pegasus-workflows/project/verify';
+import { type VerifiedArtifact } from '@pegasus-workflows/project/artifact-problems';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { StagedSizeError, type StagedArtifact } from '../infra/artifacts.js';
 import { type Principal, type Services } from '../infra/context.js';
@@ -66,6 +66,8 @@ export async function reserveUpload(
     await insertUpload(tx, { workflowId, tenantId, createdByUserId, expiresAt, createdAt: now, ...request });
     await refuseOverStorage(tx, tenantId);
   });
+  // It is ready by the time the bytes are here; a server on which nobody publishes never pays for it.
+  services.verifier.warmUp();
   const uploadUrl = signUploadUrl(services.settings, workflowId, request.sizeBytes, now);
   return { workflowId, uploadUrl, expiresInSeconds: LIMITS.uploadUrlSeconds };
 }

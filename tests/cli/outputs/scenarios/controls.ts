@@ -52,21 +52,42 @@ export const CONTROLS: Scenario[] = [
   { name: 'executions cancel of nothing', args: ['executions', 'cancel', 'demo', ...local], code: 2 },
   {
     name: 'executions update of no such name',
-    args: ['executions', 'update', 'gate', '{paused}', 'renam', ...local],
+    args: ['executions', 'update', 'gate', '{renamed}', 'renam', ...local],
     code: 1,
     before: async (stage) => {
-      await stage.terminal.run(['run', 'gate', ...local]);
-      await stage.keepNewestRun('gate', 'paused');
-      await stage.untilSeen('paused', 'gate', 'ActivityTaskCompleted');
+      await stage.terminal.runHere(['run', 'gate', ...local]);
+      await stage.keepNewestRun('gate', 'renamed');
+      await stage.untilSeen('renamed', 'gate', 'ActivityTaskCompleted');
     },
   },
   {
     name: 'executions update',
-    args: ['executions', 'update', 'gate', '{paused}', 'rename', '--arg', '"door"', ...local],
+    args: ['executions', 'update', 'gate', '{renamed}', 'rename', '--arg', '"door"', ...local],
     code: 0,
   },
-  { name: 'executions pause', args: ['executions', 'pause', 'gate', '{paused}', ...local], code: 0 },
-  { name: 'executions unpause', args: ['executions', 'unpause', 'gate', '{paused}', ...local], code: 0 },
+  {
+    name: 'executions pause of a run with nothing pending',
+    args: ['executions', 'pause', 'gate', '{renamed}', ...local],
+    code: 5,
+  },
+  {
+    name: 'executions pause',
+    args: ['executions', 'pause', 'faulty', '{retrying}', ...local],
+    code: 0,
+    before: async (stage) => {
+      await stage.terminal.runHere(['run', 'faulty', '--input', '{"patient": true}', ...local]);
+      await stage.keepNewestRun('faulty', 'retrying');
+      await stage.untilRetrying('retrying', 'faulty');
+    },
+  },
+  {
+    name: 'executions unpause',
+    args: ['executions', 'unpause', 'faulty', '{retrying}', ...local],
+    code: 0,
+    after: async (stage) => {
+      await stage.terminal.runHere(['executions', 'terminate', 'faulty', '{retrying}', '--yes', ...local]);
+    },
+  },
   {
     name: 'executions unpause of no such run',
     args: ['executions', 'unpause', 'gate', nobody, ...local],
@@ -79,27 +100,27 @@ export const CONTROLS: Scenario[] = [
   },
   {
     name: 'executions reset',
-    args: ['executions', 'reset', 'gate', '{paused}', '--to', 'first-workflow-task', '--yes', ...local],
+    args: ['executions', 'reset', 'gate', '{renamed}', '--to', 'first-workflow-task', '--yes', ...local],
     code: 0,
   },
   {
     name: 'executions reset to no such point',
-    args: ['executions', 'reset', 'gate', '{paused}', '--to', 'yesterday', ...local],
+    args: ['executions', 'reset', 'gate', '{renamed}', '--to', 'yesterday', ...local],
     code: 2,
   },
   {
     name: 'executions terminate',
-    args: ['executions', 'terminate', 'gate', '{paused}', '--reason', 'tidy', '--yes', ...local],
+    args: ['executions', 'terminate', 'gate', '{renamed}', '--reason', 'tidy', '--yes', ...local],
     code: 0,
   },
   {
     name: 'executions terminate of an ended run',
-    args: ['executions', 'terminate', 'gate', '{paused}', ...local],
+    args: ['executions', 'terminate', 'gate', '{renamed}', ...local],
     code: 5,
   },
   {
     name: 'executions update of an ended run',
-    args: ['executions', 'update', 'gate', '{paused}', 'rename', ...local],
+    args: ['executions', 'update', 'gate', '{renamed}', 'rename', ...local],
     code: 5,
   },
 ];

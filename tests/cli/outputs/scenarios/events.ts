@@ -62,7 +62,7 @@ export const EVENTS: Scenario[] = [
     args: ['events', 'emit', 'order.shipped', '--payload', '{"orderId": 7}', ...local],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['triggers', 'create', 'gate', '--event', 'order.shipped', ...local]);
+      await stage.terminal.runHere(['triggers', 'create', 'gate', '--event', 'order.shipped', ...local]);
     },
     after: (stage) => stage.keepDispatchedEvent('order.shipped', 'event'),
   },

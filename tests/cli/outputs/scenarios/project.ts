@@ -27,10 +27,11 @@ export const PROJECT: Scenario[] = [
   { name: 'test of no such workflow', args: ['test', 'dmeo', '-C', 'demo'], code: 4 },
   {
     name: 'test on a platform in memory',
+    alone: true,
     args: ['test', 'keeper', '-C', 'keeper', '--input', 'Ada', '--platform', 'platform.json', '--dry-run'],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['init', 'keeper']);
+      await stage.terminal.runHere(['init', 'keeper']);
       const manifest = inRoot(stage, 'keeper/pegasus-workflows.toml');
       const declared = 'required_actions = ["ReadWorkflowConfig", "WriteIntegrationProjection"]\n';
       await writeFile(manifest, `${await readFile(manifest, 'utf8')}\n${declared}`);
@@ -55,7 +56,7 @@ export const PROJECT: Scenario[] = [
     args: ['diagram', '--check', '-C', 'undrawn'],
     code: 2,
     before: async (stage) => {
-      await stage.terminal.run(['init', 'undrawn']);
+      await stage.terminal.runHere(['init', 'undrawn']);
       await writeFile(
         inRoot(stage, 'undrawn/undrawn/workflow.mmd'),
         'flowchart TD\n  a([Start]) --> b([End])\n',
@@ -77,7 +78,7 @@ export const PROJECT: Scenario[] = [
     args: ['package', '-C', 'broken'],
     code: 2,
     before: async (stage) => {
-      await stage.terminal.run(['init', 'broken']);
+      await stage.terminal.runHere(['init', 'broken']);
       await writeFile(
         inRoot(stage, 'broken/pegasus-workflows.toml'),
         '[[workflow]]\nname = "broken"\nversion = "1.0"\nentry_points = ["broken/workflow:gone"]\ntimeout = 5\n',

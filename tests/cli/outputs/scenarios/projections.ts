@@ -37,7 +37,9 @@ export const PROJECTIONS: Scenario[] = [
     args: ['projections', 'list', 'shop', 'order', '--limit', '1', ...local],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['projections', 'put', 'shop', 'order', 'B', ...local], { input: '"second"' });
+      await stage.terminal.runHere(['projections', 'put', 'shop', 'order', 'B', ...local], {
+        input: '"second"',
+      });
     },
   },
   {

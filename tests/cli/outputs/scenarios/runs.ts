@@ -109,7 +109,7 @@ export const RUNS: Scenario[] = [
     args: ['executions', 'cancel', 'gate', '{cancelled}', ...local],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['run', 'gate', ...local]);
+      await stage.terminal.runHere(['run', 'gate', ...local]);
       await stage.keepNewestRun('gate', 'cancelled');
       await stage.untilSeen('cancelled', 'gate', 'ActivityTaskCompleted');
     },

@@ -18,9 +18,9 @@ export const SECRETS_AND_CONFIGS: Scenario[] = [
     args: ['secrets', 'check', 'needy', ...local],
     code: 1,
     before: async (stage) => {
-      await stage.terminal.run(['init', 'needy']);
+      await stage.terminal.runHere(['init', 'needy']);
       await appendFile(path.join(stage.terminal.root, 'needy', 'pegasus-workflows.toml'), NEEDS);
-      await stage.terminal.run(['push', '--profile', 'local'], { cwd: 'needy' });
+      await stage.terminal.runHere(['push', '--profile', 'local'], { cwd: 'needy' });
     },
   },
   {

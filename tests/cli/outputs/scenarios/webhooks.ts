@@ -122,7 +122,7 @@ export const WEBHOOKS: Scenario[] = [
     args: ['webhooks', 'deliveries', '{webhook}', ...local],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['run', 'faulty', '--wait', ...local]);
+      await stage.terminal.runHere(['run', 'faulty', '--wait', ...local]);
       await stage.keepDelivery('webhook', 'delivery');
     },
   },

@@ -18,8 +18,8 @@ export const WORKFLOWS: Scenario[] = [
     args: ['workflows', 'fork', 'shared', ...local],
     code: 0,
     before: async (stage) => {
-      await stage.terminal.run(['init', 'shared']);
-      await stage.terminal.run(['push', '--profile', 'operator'], { cwd: 'shared' });
+      await stage.terminal.runHere(['init', 'shared']);
+      await stage.terminal.runHere(['push', '--profile', 'operator'], { cwd: 'shared' });
     },
   },
   { name: 'workflows fork of an own one', args: ['workflows', 'fork', 'demo', ...local], code: 4 },

@@ -1,3 +1,4 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -5,12 +6,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { artifactTaskQueue } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
-import { openDatabase, type BootstrapFile, type Tx } from '@pegasus-workflows/server';
+import { openDatabase, schema, type BootstrapFile, type Tx } from '@pegasus-workflows/server';
 import { inject } from 'vitest';
 import { type TestDialect } from '../server/support.js';
-import { serverSecrets } from '../support/secrets.js';
-import '../support/provided.js';
+import './provided.js';
+import { serverSecrets } from './secrets.js';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
 
@@ -18,6 +20,8 @@ const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.
 export class KilledServer implements AsyncDisposable {
   readonly #secrets = serverSecrets();
   #child: ChildProcess | undefined;
+  /** The failpoints of the one that runs. */
+  #running: string | undefined;
   #ended: Promise<string | number> = Promise.resolve(0);
 
   private constructor(
@@ -37,8 +41,9 @@ export class KilledServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Resolves once it is ready, or has ended on the way. */
+  /** Ends the one that runs, if any, in order, and starts another. Resolves once it is ready, or has ended on the way. */
   async start(failpoints = ''): Promise<void> {
+    if (this.#running !== undefined) await this.stop();
     const temporal = inject('temporal');
     const { url, pgliteDir } = this.dialect.settings;
     const child = spawn(process.execPath, [MAIN], {
@@ -59,8 +64,17 @@ export class KilledServer implements AsyncDisposable {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
-    this.#ended = once(child, 'exit').then(([code, signal]) => (signal ?? code) as string | number);
+    this.#running = failpoints;
+    this.#ended = once(child, 'exit').then(([code, signal]) => {
+      this.#running = undefined;
+      return (signal ?? code) as string | number;
+    });
     await Promise.race([once(child, 'message'), this.#ended]);
+  }
+
+  /** One with no failpoint: that which runs, or a new one. A start costs seconds, so that tests pass it on. */
+  async startUnlessRunning(): Promise<void> {
+    if (this.#running !== '') await this.start();
   }
 
   /** How it ended: the signal, or the exit code. */
@@ -73,17 +87,25 @@ export class KilledServer implements AsyncDisposable {
     await this.#ended;
   }
 
-  async stop(): Promise<string | number> {
+  /** Lets go of it, as its parent does when it is killed. */
+  orphan(): void {
+    this.#child?.disconnect();
+  }
+
+  /** Throws when it does not end in order. */
+  async stop(): Promise<void> {
     this.#child?.kill('SIGTERM');
-    return this.#ended;
+    const end = await this.#ended;
+    if (end !== 0) throw new Error(`the server ended with ${end} after SIGTERM`);
   }
 
   async keys(): Promise<BootstrapFile> {
     return JSON.parse(await readFile(join(this.folder, 'bootstrap.json'), 'utf8')) as BootstrapFile;
   }
 
-  /** Something in the database, while no server has it open. */
+  /** Something in the database, which only one process has open: ends the server that runs, if any. */
   async inDatabase<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (this.#running !== undefined) await this.stop();
     const db = await openDatabase(this.dialect.settings, createLogger('test'));
     try {
       return await db.system(work);
@@ -92,21 +114,52 @@ export class KilledServer implements AsyncDisposable {
     }
   }
 
+  /**
+   * A published workflow of the first tenant, whose artifact exists nowhere: its queue is polled by a worker of the
+   * test, or by nobody.
+   */
+  async seedWorkflow(name = 'demo', version = '1.0.0'): Promise<{ id: string; taskQueue: string }> {
+    const { tenantId } = await this.keys();
+    const id = randomUUID();
+    const artifactSha256 = randomBytes(32).toString('hex');
+    await this.inDatabase((tx) =>
+      tx.insert(schema.workflows).values({
+        id,
+        tenantId,
+        name,
+        version,
+        visibility: 'TENANT',
+        manifest: {
+          name,
+          version,
+          entryPoints: [`${name}/workflow:${name}`],
+          diagram: 'flowchart LR\n a-->b',
+        },
+        artifactSha256,
+        artifactSizeBytes: 1,
+        executable: true,
+        workflowType: name,
+      }),
+    );
+    return { id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+  }
+
   /** A call of the API, by the first tenant's key unless another is given. */
   async call(
     method: string,
     path: string,
     body?: unknown,
     key?: string,
-  ): Promise<{ status: number; data: any }> {
+  ): Promise<{ status: number; data: any; body: unknown }> {
     const token = key ?? (await this.keys()).apiKey;
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const json = (await response.json()) as { data: unknown };
-    return { status: response.status, data: json.data };
+    const text = await response.text();
+    const answer = (text ? JSON.parse(text) : {}) as { data?: unknown };
+    return { status: response.status, data: answer.data, body: answer };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
