@@ -1,5 +1,5 @@
 /** What is asked for, and how often in a hundred requests. */
-const MIX = { whoami: 15, 'list workflows': 10, 'list executions': 20, 'get execution': 45, start: 10 };
+const MIX = { whoami: 15, 'list workflows': 10, 'list executions': 20, 'get execution': 50, start: 5 };
 const KINDS = Object.entries(MIX).flatMap(([kind, times]) => Array.from({ length: times }, () => kind));
 /** Has no factor in common with a hundred: every hundred requests hold the mix, well stirred. */
 const STRIDE = 37;

@@ -53,7 +53,7 @@ describe('wrong usage ends with 2 and says what was meant', () => {
     ],
     [['run', 'demo', '--input', '[1]'], '--input must be a JSON object; it is an array.', undefined],
     [['run', 'demo', '--input', '{x'], '--input is not JSON', undefined],
-    [['run', 'demo', '--input', '@none.json'], 'none.json cannot be read.', 'Check the path after the @.'],
+    [['run', 'demo', '--input', '@none.json'], '--input: there is no file', 'Check the path after the @.'],
     [
       ['executions', 'list', 'demo', '--limit', '0'],
       '--limit must be a whole number from 1 to 200.',

@@ -9,7 +9,7 @@ import { type Context } from '../context.js';
 import { formatDuration, formatTime } from '../output/format.js';
 import { withProgress } from '../output/progress.js';
 import { renderTable } from '../output/table.js';
-import { confirmRemoval } from '../setup/confirm-removal.js';
+import { confirm } from '../setup/confirm.js';
 
 /** `connections list`: by name. */
 export async function list(context: Context): Promise<void> {
@@ -112,7 +112,7 @@ export async function remove(
   { yes }: { yes?: boolean },
 ): Promise<void> {
   const { client } = await connect(context);
-  await confirmRemoval(context, `Delete the connection ${connection}?`, yes);
+  await confirm(context, `Delete the connection ${connection}?`, yes);
   await client.connections.delete(connection);
   context.out.result({ deleted: true });
   context.out.line(`The connection ${connection} is deleted.`);

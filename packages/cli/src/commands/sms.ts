@@ -11,7 +11,7 @@ import { formatTime } from '../output/format.js';
 import { withProgress } from '../output/progress.js';
 import { renderTable } from '../output/table.js';
 import { readLimit } from '../runs/filters.js';
-import { confirmRemoval } from '../setup/confirm-removal.js';
+import { confirm } from '../setup/confirm.js';
 import { readProviderToken, type TokenSource } from '../setup/provider-token.js';
 
 export interface SendOptions {
@@ -153,7 +153,7 @@ async function readProvider(
 /** `sms disconnect`: no provider any more. */
 export async function disconnectProvider(context: Context, { yes }: { yes?: boolean }): Promise<void> {
   const { client } = await connect(context);
-  await confirmRemoval(context, 'Remove the provider and its token?', yes);
+  await confirm(context, 'Remove the provider and its token?', yes);
   await client.sms.deleteProvider();
   context.out.result({ removed: true });
   context.out.line('The provider is removed.');

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
 import { registerSecret } from '../credentials/mask.js';
-import { unreadable } from '../files/file-errors.js';
-import { isCode } from '../files/write-atomically.js';
 import { askHidden, askText, canAsk } from '../setup/ask.js';
+import { readNamedFile, readVariable } from './sources.js';
 
 /** Where a value comes from. None: standard input, or at a terminal a question. Never the command line: `ps` shows it. */
 export interface ValueSource {
@@ -44,10 +42,10 @@ async function read(
   isSecret: boolean,
   { fromEnv, fromFile, exact = false }: ValueSource,
 ): Promise<string> {
-  if (fromEnv !== undefined) return readVariable(context, fromEnv);
+  if (fromEnv !== undefined) return readVariable(context, '--from-env', fromEnv);
   if (fromFile !== undefined) {
-    const file = path.resolve(context.cwd, fromFile);
-    return decoded(await readBytes(file), file, exact);
+    const bytes = await readNamedFile(context, '--from-file', fromFile);
+    return decoded(bytes, path.resolve(context.cwd, fromFile), exact);
   }
   if (!context.stdin.isTTY) return decoded(await buffer(context.stdin), 'standard input', exact);
   if (!canAsk(context))
@@ -56,23 +54,6 @@ async function read(
     });
   const question = { message: `Value of the ${what}`, problem: () => undefined };
   return isSecret ? askHidden(question) : askText(question);
-}
-
-function readVariable({ env }: Context, name: string): string {
-  const value = env[name];
-  if (value !== undefined) return value;
-  throw new PegasusError('VALIDATION_ERROR', `--from-env: there is no variable ${name} in the environment.`, {
-    hint: 'Name one that is exported to this command.',
-  });
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw unreadable(file, error);
-    throw new PegasusError('VALIDATION_ERROR', `--from-file: there is no file ${file}.`, { cause: error });
-  }
 }
 
 function decoded(bytes: Buffer, where: string, exact: boolean): string {

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
+import { readNamedFile } from '../options/sources.js';
 
 /**
  * The input of a run: a JSON object, `@file`, or `-` for standard input.
@@ -52,18 +51,12 @@ export async function readJsonOption(context: Context, option: string, given: st
   });
 }
 
-async function readSource({ cwd, stdin }: Context, option: string, given: string): Promise<string> {
-  if (given === '-') return readAll(stdin);
+async function readSource(context: Context, option: string, given: string): Promise<string> {
+  if (given === '-') return readAll(context.stdin);
   if (!given.startsWith('@')) return given;
-  const file = path.resolve(cwd, given.slice(1));
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new PegasusError('VALIDATION_ERROR', `${option}: ${file} cannot be read.`, {
-      cause: error,
-      hint: 'Check the path after the @.',
-    });
-  }
+  return (await readNamedFile(context, option, given.slice(1), 'Check the path after the @.')).toString(
+    'utf8',
+  );
 }
 
 /**

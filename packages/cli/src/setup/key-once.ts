@@ -11,16 +11,13 @@
  * 3. A key is on standard output with `--show-key` only; it is the one way round the mask.
  * 4. A key that was made and could not be kept is named by its id, to be revoked.
  */
-import { open, rm, type FileHandle } from 'node:fs/promises';
-import path from 'node:path';
 import { type CreatedApiKey } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Api } from '../api.js';
 import { type Context } from '../context.js';
 import { checkProfileName, readOwnCredentials } from '../credentials/files.js';
 import { registerSecret, unmask } from '../credentials/mask.js';
-import { unwritable } from '../files/file-errors.js';
-import { isCode } from '../files/write-atomically.js';
+import { NewPrivateFile } from '../files/new-private-file.js';
 import { storeProfile } from './profile.js';
 
 export interface KeyPlaces {
@@ -57,19 +54,16 @@ export async function keepKey<T>(
       hint: 'Add --out <file> (a new file that only you can read), --save-profile <name>, or --show-key to print it.',
     });
   if (saveProfile !== undefined) await refuseKnownProfile(context, saveProfile);
-  const file = out === undefined ? undefined : path.resolve(context.cwd, out);
-  const handle = file === undefined ? undefined : await createPrivate(file);
+  const file = await NewPrivateFile.create(context.cwd, out);
   const made = await make().catch(async (error: unknown) => {
-    await handle?.close();
-    if (file !== undefined) await rm(file, { force: true });
+    await file?.discard();
     throw error;
   });
   const { key, id } = keyIn(made);
   if (showKey) unmask(key);
   else registerSecret(key);
   try {
-    await handle?.writeFile(`${key}\n`);
-    await handle?.sync();
+    await file?.keep(key);
     if (saveProfile !== undefined)
       await storeProfile(context, saveProfile, { key, root: credentials.baseUrl });
   } catch (error) {
@@ -77,14 +71,12 @@ export async function keepKey<T>(
       cause: error,
       hint: `Revoke it: pegasus-workflows keys revoke ${id}. Then make another.`,
     });
-  } finally {
-    await handle?.close();
   }
   return {
     made,
     kept: {
       ...(showKey ? { key } : {}),
-      ...(file === undefined ? {} : { keyFile: file }),
+      ...(file === undefined ? {} : { keyFile: file.path }),
       ...(saveProfile === undefined ? {} : { profile: saveProfile }),
     },
   };
@@ -106,16 +98,4 @@ async function refuseKnownProfile(context: Context, name: string): Promise<void>
   throw new PegasusError('CONFLICT', `Profile "${name}" is in ${file} already; it is not replaced.`, {
     hint: 'Give another name, or use --out and then configure.',
   });
-}
-
-async function createPrivate(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, 'wx', 0o600);
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw unwritable(file, error, 'Give a file in a folder that is there.');
-    throw new PegasusError('CONFLICT', `${file} is there already; it is not overwritten.`, {
-      cause: error,
-      hint: 'Give another file, or move that one away.',
-    });
-  }
 }

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
 import { registerSecret } from '../credentials/mask.js';
+import { readNamedFile, readVariable } from '../options/sources.js';
 import { askKey, canAsk } from './ask.js';
 
 /** Where a provider's token comes from: never from an argument, which everyone on the machine sees in `ps`. */
@@ -31,19 +30,10 @@ export async function readProviderToken(context: Context, source: TokenSource): 
   return token;
 }
 
-async function readSource({ env, cwd, stdin }: Context, { fromEnv, fromFile }: TokenSource): Promise<string> {
-  if (fromEnv !== undefined) {
-    const value = env[fromEnv];
-    if (value === undefined) throw unusable(`--from-env: the variable ${fromEnv} is not set.`);
-    return value;
-  }
-  if (fromFile === undefined) return readAll(stdin);
-  const file = path.resolve(cwd, fromFile);
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new PegasusError('VALIDATION_ERROR', `--from-file: ${file} cannot be read.`, { cause });
-  }
+async function readSource(context: Context, { fromEnv, fromFile }: TokenSource): Promise<string> {
+  if (fromEnv !== undefined) return readVariable(context, '--from-env', fromEnv);
+  if (fromFile === undefined) return readAll(context.stdin);
+  return (await readNamedFile(context, '--from-file', fromFile)).toString('utf8');
 }
 
 async function askAtTerminal(context: Context): Promise<string | undefined> {

@@ -10,12 +10,9 @@
  *    is gone again.
  * 3. A secret is on standard output with `--show-secret` only.
  */
-import { open, rm, type FileHandle } from 'node:fs/promises';
-import path from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
-import { unwritable } from '../files/file-errors.js';
-import { isCode } from '../files/write-atomically.js';
+import { NewPrivateFile } from '../files/new-private-file.js';
 
 export interface SecretOptions {
   /** A new file. */
@@ -45,30 +42,26 @@ export async function keepSecret<T extends { secret: string | null }>(
     throw new PegasusError('VALIDATION_ERROR', 'The secret is shown this once, and nothing says where.', {
       hint: 'Add --out <file> (a new file that only you can read), or --show-secret to print it.',
     });
-  const file = options.out === undefined ? undefined : path.resolve(context.cwd, options.out);
-  const handle = file === undefined ? undefined : await createPrivate(file);
+  const file = await NewPrivateFile.create(context.cwd, options.out);
   const { secret, ...made } = await make().catch(async (error: unknown) => {
-    await discard(handle, file);
+    await file?.discard();
     throw error;
   });
   if (secret === null) {
-    await discard(handle, file);
+    await file?.discard();
     return { made, kept: {} };
   }
   const kept: KeptSecret = {
     ...(options.showSecret ? { secret } : {}),
-    ...(file === undefined ? {} : { secretFile: file }),
+    ...(file === undefined ? {} : { secretFile: file.path }),
   };
   try {
-    await handle?.writeFile(`${secret}\n`);
-    await handle?.sync();
+    await file?.keep(secret);
   } catch (error) {
-    throw new PegasusError('INTERNAL_ERROR', `The secret could not be written to ${file}.`, {
+    throw new PegasusError('INTERNAL_ERROR', `The secret could not be written to ${file?.path}.`, {
       cause: error,
       hint: 'It was made all the same: rotate it, to get another one.',
     });
-  } finally {
-    await handle?.close();
   }
   return { made, kept };
 }
@@ -80,21 +73,4 @@ export function printKept({ out }: Context, { secret, secretFile }: KeptSecret):
   if (secret !== undefined) out.line(`${quiet('secret'.padEnd(14))}${secret}`);
   if (secret !== undefined || secretFile !== undefined)
     out.note(out.noteColors.quiet('nothing shows the secret again'));
-}
-
-async function createPrivate(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, 'wx', 0o600);
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw unwritable(file, error, 'Give a file in a folder that is there.');
-    throw new PegasusError('CONFLICT', `${file} is there already; it is not overwritten.`, {
-      cause: error,
-      hint: 'Give another file, or move that one away.',
-    });
-  }
-}
-
-async function discard(handle: FileHandle | undefined, file: string | undefined): Promise<void> {
-  await handle?.close();
-  if (file !== undefined) await rm(file, { force: true });
 }

@@ -3,12 +3,13 @@ import { errorForLog } from './error-log.js';
 import { resolve } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
-import { sql, type ExtractTablesWithRelations } from 'drizzle-orm';
+import { sql, type ExtractTablesWithRelations, type SQL } from 'drizzle-orm';
 import { type PgQueryResultHKT, type PgTransaction } from 'drizzle-orm/pg-core';
 import { currentActor } from './actor.js';
 import { lockDirectory } from './directory-lock.js';
 import { MIGRATION_LOCK, migrateDatabase } from './migrate.js';
 import * as schema from './schema.js';
+import { type Scope } from './scoped-pglite.js';
 
 /**
  * Job: one PostgreSQL dialect over two drivers (PGlite in this process, or a PostgreSQL server), entered only through
@@ -63,8 +64,8 @@ export interface DatabaseSettings {
 /** What a driver module provides; this module adds roles, the nesting guard and the life cycle. */
 interface Driver {
   dialect: Database['dialect'];
-  /** `scope` is SQL text that the transaction begins with. */
-  transaction<T>(scope: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Every statement of the transaction is executed with the settings of `scope`. */
+  transaction<T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T>;
   listen?: NonNullable<Database['listen']>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -88,8 +89,8 @@ function confine(driver: Driver): Database {
     if (current.getStore()?.open) throw new Error('a transaction was opened inside a transaction');
     const scope = { open: true };
     try {
-      const settings = `select set_config('role', '${role}', true), set_config('pegasus.tenant_id', '${tenantId}', true)`;
-      return await driver.transaction(settings + actorSetting(), (tx) => current.run(scope, () => work(tx)));
+      const settings = { role, 'pegasus.tenant_id': tenantId, ...actorSetting() };
+      return await driver.transaction(settings, (tx) => current.run(scope, () => work(tx)));
     } catch (error) {
       if (isUnreachable(error)) {
         throw new PegasusError('SERVICE_UNAVAILABLE', 'The database cannot be reached.', { cause: error });
@@ -102,7 +103,6 @@ function confine(driver: Driver): Database {
   return {
     dialect: driver.dialect,
     tenant: async (tenantId, work) => {
-      // It becomes SQL text: a parameter would cost the embedded database twice the time.
       if (!TENANT_ID.test(tenantId)) throw new Error(`${JSON.stringify(tenantId)} is not a tenant id`);
       return enter('pegasus_tenant', tenantId, work);
     },
@@ -113,11 +113,15 @@ function confine(driver: Driver): Database {
   };
 }
 
-/** Who acts, for the audit trigger: one more column of the transaction's first statement, or nothing. */
-function actorSetting(): string {
+/** Who acts, for the audit trigger; nothing when it is the platform itself. */
+function actorSetting(): Scope {
   const actor = currentActor();
-  if (!actor) return '';
-  return `, set_config('pegasus.actor', '${JSON.stringify(actor).replaceAll("'", "''")}', true)`;
+  return actor ? { 'pegasus.actor': JSON.stringify(actor) } : {};
+}
+
+function statementOf(scope: Scope): SQL {
+  const settings = Object.entries(scope).map(([name, value]) => sql`set_config(${name}, ${value}, true)`);
+  return sql`select ${sql.join(settings, sql`, `)}`;
 }
 
 /** Whether a failure says that the database is gone, or going, rather than that a statement was wrong. */
@@ -165,7 +169,7 @@ async function openPostgres(url: string, logger: Logger): Promise<Driver> {
     dialect: 'postgres',
     transaction: (scope, work) =>
       db.transaction(async (tx) => {
-        await tx.execute(sql.raw(scope));
+        await tx.execute(statementOf(scope));
         return work(tx);
       }),
     ping: async () => void (await pool.query('select 1')),

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ScopedPglite } from './scoped-pglite.js';
+import { ScopedPglite, type Scope } from './scoped-pglite.js';
 
 const TENANTS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] as const;
-const scopeOf = (tenant: string, role = 'one') =>
-  `select set_config('role', '${role}', true), set_config('test.tenant', '${tenant}', true)`;
+const scopeOf = (tenant: string, role = 'one'): Scope => ({ role, 'test.tenant': tenant });
 
 let client: ScopedPglite;
 beforeAll(async () => {
@@ -73,7 +72,7 @@ describe('a prepared statement', () => {
 
   it('sees what each role and tenant may see, whoever prepared it', async () => {
     const text = 'select id from things order by id';
-    const seen = (scope: string) =>
+    const seen = (scope: Scope) =>
       client.withScope(scope, () => client.transaction(async (tx) => (await tx.query(text)).rows));
     for (let round = 0; round < 8; round++) {
       expect(await seen(scopeOf(TENANTS[0]))).toEqual([{ id: 1 }]);
@@ -148,6 +147,24 @@ describe('a prepared statement', () => {
     expect((await client.query(`select current_user = session_user as reset`)).rows).toEqual([
       { reset: true },
     ]);
+  });
+
+  it('is not executed when its transaction cannot begin as it should (5)', async () => {
+    const insert = () =>
+      client.withScope(scopeOf(TENANTS[0], 'nobody'), () =>
+        client.transaction((tx) => tx.query(`insert into things values (3, '${TENANTS[0]}', 'third')`)),
+      );
+    await expect(insert()).rejects.toMatchObject({ code: '22023' });
+    await expect(insert()).rejects.toMatchObject({ code: '22023' });
+    expect((await client.query('select id from things where id = 3')).rows).toEqual([]);
+    expect((await twice('select 1 as one'))[1]!.rows).toEqual([{ one: 1 }]);
+  });
+
+  it('that comes first says what it has found, as later ones do, and none at all is no transaction', async () => {
+    const [first, second] = await twice('select current_user::text as me');
+    expect([first!.rows, second!.rows]).toEqual([[{ me: 'one' }], [{ me: 'one' }]]);
+    const nothing = client.withScope(scopeOf(TENANTS[0]), () => client.transaction(async () => 'done'));
+    expect(await nothing).toBe('done');
   });
 
   it('of a transaction that is over is refused (4)', async () => {

@@ -8,9 +8,13 @@ import {
   type Transaction,
 } from '@electric-sql/pglite';
 
+/** Settings that hold for one transaction, by name: `{ role: 'pegasus_tenant', … }`. */
+export type Scope = Readonly<Record<string, string>>;
+
 /**
- * Job: makes transactions of the embedded database cheap. They begin with a given SQL text, and a statement is prepared
- * when it is first seen and only executed from then on, in one exchange with the database instead of six.
+ * Job: makes transactions of the embedded database cheap. A statement is prepared when it is first seen and only
+ * executed from then on, in one exchange with the database instead of six; the beginning of a transaction and its scope
+ * go along with its first statement.
  *
  * Boundary: values are written and read by PGlite's own serializers and parsers; what drizzle sees is what PGlite's
  * `query` answers.
@@ -20,14 +24,15 @@ import {
  * 2. A statement that could not be prepared is not remembered.
  * 3. Exchanges of one transaction follow each other, also when its work asks for several at once.
  * 4. A transaction whose work or commit fails is rolled back, and is closed to whoever kept it.
+ * 5. No statement is executed outside of the scope: when the beginning fails, the database skips what came with it.
  */
 export class ScopedPglite extends PGlite {
-  readonly #scope = new AsyncLocalStorage<string>();
+  readonly #scope = new AsyncLocalStorage<Scope>();
   readonly #statements = new Map<string, Statement>();
   #prepared = 0;
 
-  /** Runs `work`; a transaction that it opens begins with `scope`. */
-  withScope<T>(scope: string, work: () => Promise<T>): Promise<T> {
+  /** Runs `work`; a transaction that it opens has the settings of `scope`. */
+  withScope<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
     return this.#scope.run(scope, work);
   }
 
@@ -35,33 +40,41 @@ export class ScopedPglite extends PGlite {
     const scope = this.#scope.getStore();
     if (scope === undefined) return super.transaction(work);
     return this._runExclusiveTransaction(async () => {
-      const { tx, end } = this.#open();
-      await this.#run(`begin; ${scope}`);
+      const opened = this.#open(scope);
       try {
-        const result = await work(tx);
-        await this.#run('commit');
+        const result = await work(opened.tx);
+        if (!opened.hasBegun()) return result;
+        await this.runExclusive(() => this.#execute('commit', [], {}));
         // The one moment that counts: what was committed is kept.
         await this.syncToFs();
         return result;
       } catch (error) {
-        await this.#run('rollback');
+        if (opened.hasBegun()) await this.#rollBack();
         throw error;
       } finally {
-        end();
+        opened.end();
       }
     });
   }
 
   /** What the work of a transaction gets, until `end` is called. Drizzle asks by `query` alone. */
-  #open(): { tx: Transaction; end: () => void } {
+  #open(scope: Scope): { tx: Transaction; hasBegun: () => boolean; end: () => void } {
     let closed = false;
+    let hasBegun = false;
     const unused = (): never => {
       throw new Error('a transaction with a scope answers queries, and nothing else');
     };
     const tx: Transaction = {
       query: async <T>(text: string, parameters: unknown[] = [], options: QueryOptions = {}) => {
         if (closed) throw new Error('the transaction is closed');
-        return this.runExclusive(() => this.#execute<T>(text, parameters, options));
+        return this.runExclusive(async () => {
+          if (hasBegun) return this.#execute<T>(text, parameters, options);
+          // Before the flag: what cannot be prepared has begun nothing.
+          await this.#statement(text);
+          const beginning = await this.#beginning(scope);
+          hasBegun = true;
+          return this.#execute<T>(text, parameters, options, beginning);
+        });
       },
       sql: unused,
       exec: unused,
@@ -71,21 +84,42 @@ export class ScopedPglite extends PGlite {
         return closed;
       },
     };
-    return { tx, end: () => void (closed = true) };
+    return { tx, hasBegun: () => hasBegun, end: () => void (closed = true) };
   }
 
-  /** Statements without parameters, whose answers are nobody's. */
-  #run(text: string): Promise<unknown> {
-    return this.runExclusive(() => this.execProtocol(protocol.serialize.query(text), { syncToFs: false }));
+  #rollBack(): Promise<unknown> {
+    return this.runExclusive(() =>
+      this.execProtocol(protocol.serialize.query('rollback'), { syncToFs: false }),
+    );
   }
 
-  async #execute<T>(text: string, parameters: unknown[], options: QueryOptions): Promise<Results<T>> {
-    const { name, parameterTypes, fields } = await this.#statement(text);
+  /** The messages that begin a transaction and put the scope in force; nothing is exchanged but to prepare them. */
+  async #beginning(scope: Scope): Promise<Uint8Array[]> {
+    const settings = Object.entries(scope);
+    const places = settings.map((_, n) => `set_config($${2 * n + 1}, $${2 * n + 2}, true)`);
+    return [
+      ...(await this.#calling('begin', [], {})),
+      ...(await this.#calling(`select ${places.join(', ')}`, settings.flat(), {})),
+    ];
+  }
+
+  async #calling(text: string, parameters: unknown[], options: QueryOptions): Promise<Uint8Array[]> {
+    const { name, parameterTypes } = await this.#statement(text);
     const values = parameters.map((value, n) => this.#serialized(value, parameterTypes[n]!, options));
-    const answers = await this.#exchange([
-      protocol.serialize.bind({ statement: name, values }),
-      protocol.serialize.execute({}),
-    ]);
+    return [protocol.serialize.bind({ statement: name, values }), protocol.serialize.execute({})];
+  }
+
+  /** @param beginning of the transaction, sent along (invariant 5: one Sync, at the end) */
+  async #execute<T>(
+    text: string,
+    parameters: unknown[],
+    options: QueryOptions,
+    beginning: Uint8Array[] = [],
+  ): Promise<Results<T>> {
+    const { fields } = await this.#statement(text);
+    const calling = await this.#calling(text, parameters, options);
+    const all = await this.#exchange([...beginning, ...calling]);
+    const answers = all.slice(all.lastIndexOf(backend.bindComplete) + 1);
     const parserOf = ({ dataTypeID }: Statement['fields'][number]) =>
       options.parsers?.[dataTypeID] ?? this.parsers[dataTypeID];
     const parsers = fields.map(parserOf);
