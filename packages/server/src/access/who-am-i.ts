@@ -1,5 +1,5 @@
 import { ACTIONS, type WhoAmI } from '@pegasus-workflows/contracts';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { type Principal, type Services } from '../infra/context.js';
 import { apiKeys, principals, tenants } from '../infra/schema.js';
 
@@ -7,24 +7,33 @@ import { apiKeys, principals, tenants } from '../infra/schema.js';
 export async function whoAmI({ db }: Pick<Services, 'db'>, caller: Principal): Promise<WhoAmI> {
   const { tenantId, principalId, keyId, execution, actions } = caller;
   return db.tenant(tenantId, async (tx) => {
-    const [tenant] = await tx.select().from(tenants).where(eq(tenants.id, tenantId));
-    const [member] = await tx.select().from(principals).where(eq(principals.id, principalId));
-    const [key] = keyId === null ? [] : await tx.select().from(apiKeys).where(eq(apiKeys.id, keyId));
-    const { slug, displayName, isPlatform } = tenant!;
+    const [row] = await tx
+      .select({
+        tenant: { slug: tenants.slug, displayName: tenants.displayName, isPlatform: tenants.isPlatform },
+        member: {
+          id: principals.id,
+          kind: principals.kind,
+          name: principals.name,
+          email: principals.email,
+          roles: principals.roles,
+        },
+        key: {
+          id: apiKeys.id,
+          name: apiKeys.name,
+          prefix: apiKeys.prefix,
+          roles: apiKeys.roles,
+          expiresAt: apiKeys.expiresAt,
+        },
+      })
+      .from(tenants)
+      .leftJoin(principals, eq(principals.id, principalId))
+      .leftJoin(apiKeys, keyId === null ? sql`false` : eq(apiKeys.id, keyId))
+      .where(eq(tenants.id, tenantId));
+    const { tenant, member, key } = row!;
     return {
-      tenant: { id: tenantId, slug, displayName, isPlatform },
-      member: member
-        ? { id: member.id, kind: member.kind, name: member.name, email: member.email, roles: member.roles }
-        : null,
-      key: key
-        ? {
-            id: key.id,
-            name: key.name,
-            prefix: key.prefix,
-            roles: key.roles,
-            expiresAt: key.expiresAt?.toISOString() ?? null,
-          }
-        : null,
+      tenant: { id: tenantId, ...tenant },
+      member,
+      key: key && { ...key, expiresAt: key.expiresAt?.toISOString() ?? null },
       execution: execution
         ? { id: execution.id, workflowId: execution.workflowId, dryRun: execution.dryRun }
         : null,

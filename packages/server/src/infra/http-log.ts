@@ -30,7 +30,8 @@ export function requestLog(
     c.set('correlationId', correlationId);
     c.set('log', log);
     await next();
-    c.header('X-Correlation-Id', correlationId);
+    // Not `c.header`, which makes another response of one that is finished, at a tenth of a request's time.
+    c.res.headers.set('X-Correlation-Id', correlationId);
     const ms = Math.round((performance.now() - started) * 10) / 10;
     const record = { method: c.req.method, route: c.get('route') ?? 'unmatched', status: c.res.status, ms };
     observe(record);
