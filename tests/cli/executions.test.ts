@@ -16,8 +16,9 @@ interface Run {
   workflowId: string;
 }
 
+/** In this process: what is shown is the subject, and `e2e.test.ts` starts the real one. */
 function run(args: string[], options: Parameters<Stage['run']>[1] = {}): Promise<Finished> {
-  return stage.run([...args, '--profile', 'local'], { cwd: 'demo', ...options });
+  return stage.run([...args, '--profile', 'local'], { cwd: 'demo', here: true, ...options });
 }
 
 /** A command that must succeed; its one JSON document. */

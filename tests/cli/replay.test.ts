@@ -20,8 +20,9 @@ interface Replayed {
 
 const at = (file: string): string => path.join(stage.terminal.root, 'demo', file);
 
+/** In this process: what is found is the subject, and `e2e.test.ts` starts the real one. */
 function run(args: string[], cwd = 'demo'): Promise<Finished> {
-  return stage.run([...args, '--profile', 'local'], { cwd });
+  return stage.run([...args, '--profile', 'local'], { cwd, here: true });
 }
 
 async function json<T>(args: string[], code = 0): Promise<T> {

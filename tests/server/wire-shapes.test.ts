@@ -91,6 +91,15 @@ describe('wire shapes', () => {
     await pinned('tenant-created', tenant, 201);
   });
 
+  it('of held executions and batches', async () => {
+    const held = { delay: 3_600, priority: 2, concurrencyKey: 'customer-1' };
+    await pinned('execution-held', await asA('POST', `/workflows/${workflowId}/run`, held), 201);
+    const filter = { workflowId, status: ['QUEUED'] };
+    const begun = await asA('POST', '/executions/batches/cancel', { filter });
+    const { id } = await pinned('batch', begun, 202);
+    await pinned('batch-found', await asA('GET', `/executions/batches/${id}`));
+  });
+
   it('of the audit log', async () => {
     const { body } = await asA('GET', '/audit?limit=200');
     const entry = body.data.find(

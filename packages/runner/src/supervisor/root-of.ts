@@ -1,4 +1,5 @@
 import { type Client } from '@temporalio/client';
+import { connectionOptions } from '../connection-options.js';
 import { type TemporalTarget } from '../protocol.js';
 import { type RootOf } from './token-mint.js';
 
@@ -15,27 +16,8 @@ export function temporalRoots(target: TemporalTarget): RootOf {
   };
 }
 
-async function connect({ address, namespace, apiKey, tls }: TemporalTarget): Promise<Client> {
+async function connect(target: TemporalTarget): Promise<Client> {
   const { Client, Connection } = await import('@temporalio/client');
-  const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
-  const connection = await Connection.connect({
-    address,
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...(tls.serverNameOverride === undefined ? {} : { serverNameOverride: tls.serverNameOverride }),
-            ...(tls.serverRootCACertificate === undefined
-              ? {}
-              : { serverRootCACertificate: bytes(tls.serverRootCACertificate) }),
-            ...(tls.clientCertPair === undefined
-              ? {}
-              : {
-                  clientCertPair: { crt: bytes(tls.clientCertPair.crt), key: bytes(tls.clientCertPair.key) },
-                }),
-          },
-        }),
-  });
-  return new Client({ connection, namespace });
+  const connection = await Connection.connect(connectionOptions(target));
+  return new Client({ connection, namespace: target.namespace });
 }

@@ -14,12 +14,8 @@ import { join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import {
-  type ConfigureMessage,
-  type LoadMessage,
-  type QueueStats,
-  type TemporalTarget,
-} from '../protocol.js';
+import { type ConfigureMessage, type LoadMessage, type QueueStats } from '../protocol.js';
+import { connectionOptions } from '../connection-options.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
 import { type TokenKeeper } from './token-keeper.js';
@@ -158,28 +154,4 @@ export class WorkerHost {
       shutdownForceTime: this.config.drainMs + FORCE_AFTER_MS,
     });
   }
-}
-
-function connectionOptions(target: TemporalTarget): Parameters<typeof NativeConnection.connect>[0] {
-  const { address, apiKey, tls } = target;
-  const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
-  return {
-    address,
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...(tls.serverNameOverride === undefined ? {} : { serverNameOverride: tls.serverNameOverride }),
-            ...(tls.serverRootCACertificate === undefined
-              ? {}
-              : { serverRootCACertificate: bytes(tls.serverRootCACertificate) }),
-            ...(tls.clientCertPair === undefined
-              ? {}
-              : {
-                  clientCertPair: { crt: bytes(tls.clientCertPair.crt), key: bytes(tls.clientCertPair.key) },
-                }),
-          },
-        }),
-  };
 }

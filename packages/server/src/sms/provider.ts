@@ -16,7 +16,7 @@ export type SmsOutcome =
   /** The request may have arrived, and no answer came: it may have been sent. */
   | { kind: 'UNKNOWN'; error: PegasusError };
 
-/** Who sends messages. Every implementation passes the suite of `tests/sms/provider-contract.ts`. */
+/** Who sends messages. Every implementation passes `tests/sms/providers.test.ts`. */
 export interface SmsProvider {
   /** How messages name it, such as `twilio`. */
   readonly name: string;
