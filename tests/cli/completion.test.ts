@@ -58,7 +58,8 @@ describe('what fits', () => {
   });
 
   it.each([
-    [['conf'], ['configure', ':end']],
+    [['configu'], ['configure', ':end']],
+    [['conf'], ['configure', 'configs', ':end']],
     [
       ['executions', 'sh'],
       ['show', ':end'],
