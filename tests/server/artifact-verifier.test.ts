@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ArtifactVerifier } from '../../packages/server/src/index.js';
+import { eventually } from '../support/wait.js';
 import { artifact, withEntry, type Artifact } from './artifacts.js';
 
 /** Artifacts are verified in a thread of their own, within bounds. */
@@ -71,5 +72,13 @@ it('3: a thread that is gone is replaced', async () => {
   const verifier = verifierWith();
   await verify(verifier, artifact());
   await verifier.close();
+  expect(await verify(verifier, artifact())).toMatchObject({ executable: true });
+});
+
+it('5: a thread that nobody needs is ended, and started again for the next artifact', async () => {
+  const verifier = verifierWith({ idleMs: 50 });
+  expect(await verify(verifier, artifact())).toMatchObject({ executable: true });
+  expect(verifier.isWarm).toBe(true);
+  await eventually(() => expect(verifier.isWarm).toBe(false));
   expect(await verify(verifier, artifact())).toMatchObject({ executable: true });
 });

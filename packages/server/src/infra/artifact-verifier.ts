@@ -18,15 +18,17 @@ import pLimit from 'p-limit';
  * 2. An artifact that needs too much memory or time is refused like any other unsound one, and its thread ends with it.
  * 3. A thread that ended, however, fails only the artifact it had; the next one gets a new thread.
  * 4. The thread keeps the process alive only while it verifies.
+ * 5. A thread that nobody has needed for {@link VerifierLimits.idleMs} is ended: it holds 200 MiB.
  */
 export interface VerifierLimits {
   /** For one artifact, without its turn and the start of the thread. */
   timeoutMs: number;
   /** Of the thread's heap; the zip itself lies outside of it. */
   memoryMb: number;
+  idleMs: number;
 }
 
-const LIMITS: VerifierLimits = { timeoutMs: 60_000, memoryMb: 512 };
+const LIMITS: VerifierLimits = { timeoutMs: 60_000, memoryMb: 512, idleMs: 600_000 };
 /** Loading a parser of TypeScript and the rest; far less on an idle machine. */
 const START_MS = 60_000;
 /** The same distance from `src` and from `dist`. */
@@ -63,6 +65,7 @@ export class ArtifactVerifier {
   readonly #inTurn = pLimit(1);
   #thread: Started | undefined;
   #lastId = 0;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(limits: Partial<VerifierLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits };
@@ -71,6 +74,12 @@ export class ArtifactVerifier {
   /** Starts the thread, so that the first artifact need not wait for it. Never rejects, delays nothing. */
   warmUp(): void {
     this.#thread ??= this.#start();
+    this.#endWhenIdle();
+  }
+
+  /** Whether there is a thread. */
+  get isWarm(): boolean {
+    return this.#thread !== undefined;
   }
 
   /**
@@ -82,12 +91,14 @@ export class ArtifactVerifier {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#idle);
     const thread = this.#thread;
     this.#thread = undefined;
     await thread?.worker.terminate();
   }
 
   async #verify(path: string, expected: ExpectedArtifact): Promise<VerifiedArtifact> {
+    clearTimeout(this.#idle);
     const { worker, ready } = (this.#thread ??= this.#start());
     const id = ++this.#lastId;
     worker.ref();
@@ -103,7 +114,16 @@ export class ArtifactVerifier {
       throw this.#refusal(error);
     } finally {
       worker.unref();
+      this.#endWhenIdle();
     }
+  }
+
+  /** Invariant 5. One that is verifying has no such time. */
+  #endWhenIdle(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#inTurn.activeCount === 0) void this.close();
+    }, this.#limits.idleMs).unref();
   }
 
   /** Invariant 2. */
