@@ -1,5 +1,5 @@
-// npm run bench:load [-- --rate 200] [-- --seconds 60]: many requests a second at fixed times, reads and starts, against
-// a platform with its embedded database and Temporal. Build first (`npm run build`).
+// npm run bench:load [-- --rate 200] [-- --seconds 60] [-- --starts 5]: many requests a second at fixed times, reads and
+// starts, against a platform with its embedded database and Temporal. Build first (`npm run build`).
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,12 +17,15 @@ const { values } = parseArgs({
   options: {
     rate: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '60' },
+    starts: { type: 'string', default: '5' },
     'no-report': { type: 'boolean', default: false },
   },
 });
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const perSecond = Number(values.rate);
 const seconds = Number(values.seconds);
+/** Of a hundred requests. */
+const starts = Number(values.starts);
 const startedAt = new Date();
 const say = (text) => console.error(text);
 
@@ -59,7 +62,7 @@ try {
   const { id: workflowId } = await client.workflows.publish(await platform.package());
   const first = await client.workflows.run(workflowId, { input: { activities: 1 } });
   await client.executions.wait(workflowId, first.id);
-  const next = loadMix({ url: platform.url, apiKey, workflowId, executionId: first.id });
+  const next = loadMix({ url: platform.url, apiKey, workflowId, executionId: first.id, starts });
   say(`warming up for ${WARM_UP_SECONDS} s`);
   await openLoop({ perSecond, seconds: WARM_UP_SECONDS, next });
   say(`${perSecond} requests a second for ${seconds} s`);
@@ -84,7 +87,7 @@ try {
   const failed = [...errors.values()].reduce((sum, times) => sum + times, 0);
   const lines = [
     ...circumstances({ root, temporalVersion: platform.temporalVersion, quick: false, startedAt }),
-    `${perSecond} requests a second at fixed times for ${seconds} s: ${failed} errors in ${perSecond * seconds}; runs that did not complete: ${notCompleted}`,
+    `${perSecond} requests a second at fixed times for ${seconds} s, ${starts} of a hundred starts: ${failed} errors in ${perSecond * seconds}; runs that did not complete: ${notCompleted}`,
     `the sender itself was late by ${ms(quantile(lateMs, 0.5))} (p50), ${ms(quantile(lateMs, 0.99))} (p99), which is in the numbers`,
     `most resident: ${Object.entries(most)
       .map(([part, bytes]) => `${part} ${Math.round(bytes / MiB)} MiB`)

@@ -1,13 +1,23 @@
-/** What is asked for, and how often in a hundred requests. */
-const MIX = { whoami: 15, 'list workflows': 10, 'list executions': 20, 'get execution': 50, start: 5 };
-const KINDS = Object.entries(MIX).flatMap(([kind, times]) => Array.from({ length: times }, () => kind));
+/** How often each is asked for in a hundred requests; the rest are `get execution`. */
+const OTHERS = { whoami: 15, 'list workflows': 10, 'list executions': 20 };
 /** Has no factor in common with a hundred: every hundred requests hold the mix, well stirred. */
 const STRIDE = 37;
 /** An execution is asked for that was started not long ago, as a caller who waits for it does. */
 const RECENT = 200;
 
-/** @returns a `next` of {@link openLoop}, plain requests without an SDK's repetitions */
-export function loadMix({ url, apiKey, workflowId, executionId }) {
+/** Every kind of request as often as it is asked for in a hundred. */
+function kindsOf(starts) {
+  const gets = 100 - starts - Object.values(OTHERS).reduce((sum, times) => sum + times, 0);
+  const mix = Object.entries({ ...OTHERS, start: starts, 'get execution': gets });
+  return mix.flatMap(([kind, times]) => Array.from({ length: times }, () => kind));
+}
+
+/**
+ * @param starts of a hundred requests, at most 50
+ * @returns a `next` of {@link openLoop}, plain requests without an SDK's repetitions
+ */
+export function loadMix({ url, apiKey, workflowId, executionId, starts }) {
+  const kinds = kindsOf(starts);
   const recent = [executionId];
   let n = 0;
   const call = async (method, path, body) => {
@@ -33,7 +43,7 @@ export function loadMix({ url, apiKey, workflowId, executionId }) {
     },
   };
   return () => {
-    const kind = KINDS[(n * STRIDE) % KINDS.length];
+    const kind = kinds[(n * STRIDE) % kinds.length];
     n += 1;
     return { kind, send: send[kind] };
   };
