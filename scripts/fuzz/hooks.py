@@ -75,6 +75,9 @@ def before_call(context, case, kwargs):
         if ids and RANDOM.random() < 0.7:
             case.path_parameters[name] = RANDOM.choice(ids)
     make_plausible(case)
+    # Twilio is not here to be asked: that it cannot be reached would be a true 502.
+    if isinstance(case.body, dict) and case.body.get("kind") == "TWILIO":
+        case.body["enabled"] = False
     # A call that waits is right, and would take the whole time there is.
     for part in (case.query, case.body):
         if isinstance(part, dict) and isinstance(part.get("waitSeconds"), (int, float)) and part["waitSeconds"] > 1:
