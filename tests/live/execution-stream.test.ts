@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { type Execution, type History, type HistoryEvent } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
+import { type Capability } from '../../packages/server/src/infra/capability.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
 import { startHarness, startWorker, type Harness } from '../executions/support.js';
 import { forEachDialect } from '../server/support.js';
@@ -12,6 +13,7 @@ const temporal = inject('temporal');
 
 forEachDialect('the stream of an execution', (open) => {
   let harness: Harness;
+  let live: Capability;
   let stopWorker: () => Promise<void>;
   let tenantId: string;
   let workflowId: string;
@@ -19,7 +21,8 @@ forEachDialect('the stream of an execution', (open) => {
   beforeAll(async () => {
     harness = await startHarness(temporal, await open());
     const parts = { db: harness.db, temporal: harness.port, logger: createLogger('test') };
-    createLive(parts, harness.engine).mount(harness.app);
+    live = createLive(parts, harness.engine);
+    live.mount(harness.app);
     const published = await harness.publish();
     ({ tenantId, workflowId } = published);
     stopWorker = await startWorker(temporal, published.taskQueue);
@@ -112,5 +115,16 @@ forEachDialect('the stream of an execution', (open) => {
     expect((await connect(id, 'nowhere')).status).toBe(400);
     const head = await connect(id, undefined, 'HEAD');
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  });
+
+  it('3: streams that have ended, read to the end or cut, leave nothing that the server waits for when it ends', async () => {
+    const { id } = await run({ do: 'converse' });
+    const cut = eventsOf(await connect(id));
+    await cut.next();
+    await cut.return();
+    await post(id, 'signal', { name: 'finish' });
+    await all(await connect(id));
+    const stopped = (await Promise.all([live.start?.()].flat().map((job) => job?.stop()))).length;
+    expect(stopped).toBe(1);
   });
 });

@@ -15,6 +15,7 @@ import { type LiveEvent } from './sse.js';
  * 1. The last event is the row with its final status; the timeline has been told before, unless Temporal does not answer
  *    within {@link DRAIN_MS}.
  * 2. Whoever goes on from the last id they have seen is told no row state and no timeline event twice, and misses none.
+ * 3. When it is over, however it ended, nothing is asked of the feed or of Temporal for it any more.
  */
 export interface ExecutionStream {
   row: ExecutionRow;
@@ -94,6 +95,8 @@ export async function* executionEvents(
     yield { id: placeText(place), event: 'execution', data: toExecution(final) };
   } finally {
     ending.abort();
+    // Invariant 3: a generator that nobody asks again does not see that.
+    await Promise.all([rows.end(), timeline?.end()]);
   }
 }
 
@@ -167,6 +170,11 @@ class Source<T> {
       this.#value = value ?? undefined;
     });
     await this.#pending;
+  }
+
+  /** Runs what the generator does at its end, once what it waits for has ended. */
+  async end(): Promise<void> {
+    await this.#values.return();
   }
 
   /** The value, if there is one. */
