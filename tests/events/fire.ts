@@ -2,12 +2,12 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLogger } from '@pegasus-workflows/kit';
 import { expect, inject } from 'vitest';
+import { freePort } from '../../packages/platform/src/process/ports.js';
 import { createKey, openDatabase, schema, type DatabaseSettings } from '../../packages/server/src/index.js';
 import '../support/provided.js';
 import { serverSecrets } from '../support/secrets.js';
@@ -83,7 +83,7 @@ export class Server {
   static async on(database: DatabaseSettings, secrets = serverSecrets()): Promise<Server> {
     const dir = await mkdtemp(join(tmpdir(), 'pegasus-fire-'));
     const temporal = inject('temporal');
-    const port = await freePort();
+    const port = await freePort('127.0.0.1');
     const env = {
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: temporal.namespace,
@@ -200,13 +200,4 @@ export class Emitter {
     this.repeated++;
     throw new Error(`emit ${n}: ${response.status}`);
   }
-}
-
-/** A port nobody listens on now. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import {
@@ -26,6 +26,7 @@ import { type TemporalPort } from '../../packages/server/src/infra/temporal.js';
 import { openVault } from '../../packages/server/src/infra/vault.js';
 import { type TestDialect } from '../server/support.js';
 import { serverSecrets } from '../support/secrets.js';
+import { workflowRow } from '../support/workflow-row.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
@@ -142,36 +143,17 @@ export async function startHarness(
     async publish(over: Partial<typeof workflows.$inferInsert> & { timeoutSeconds?: number } = {}) {
       const { timeoutSeconds, ...columns } = over;
       const tenantId = columns.tenantId ?? randomUUID();
-      const id = randomUUID();
-      const artifactSha256 = randomBytes(32).toString('hex');
-      const name = 'scripted';
       const version = `1.0.${Math.floor(Math.random() * 1e9)}`;
+      const row = workflowRow({ version, ...columns, tenantId });
+      if (timeoutSeconds !== undefined) row.manifest = { ...row.manifest, timeoutSeconds };
       await db.system(async (tx) => {
         await tx
           .insert(tenants)
           .values({ id: tenantId, slug: `t-${tenantId}` })
           .onConflictDoNothing();
-        await tx.insert(workflows).values({
-          id,
-          tenantId,
-          name,
-          version,
-          visibility: 'TENANT',
-          manifest: {
-            name,
-            version,
-            entryPoints: ['scripted/workflow:scripted'],
-            diagram: 'flowchart LR\n a-->b',
-            ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
-          },
-          artifactSha256,
-          artifactSizeBytes: 1,
-          executable: true,
-          workflowType: 'scripted',
-          ...columns,
-        });
+        await tx.insert(workflows).values(row);
       });
-      return { tenantId, workflowId: id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+      return { tenantId, workflowId: row.id, taskQueue: artifactTaskQueue(tenantId, row.artifactSha256) };
     },
     /** Sets the engine's clock forward, in milliseconds. */
     advance: (ms: number) => void (ahead += ms),

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { type Execution, type History, type HistoryEvent } from '@pegasus-workflows/contracts';
+import {
+  type Execution,
+  type History,
+  type HistoryEvent,
+  type ResetAnswer,
+} from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { type Capability } from '../../packages/server/src/infra/capability.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
@@ -35,8 +40,8 @@ forEachDialect('the stream of an execution', (open) => {
   const run = async (input: Record<string, unknown>, over: object = {}): Promise<Execution> =>
     (await harness.call(tenantId, 'POST', `${workflowId}/run`, { input, ...over })).body.data;
   const at = (id: string, rest: string) => `${workflowId}/executions/${id}/${rest}`;
-  const post = (id: string, what: string, body: unknown) =>
-    harness.call(tenantId, 'POST', at(id, what), body);
+  const post = <T = Execution>(id: string, what: string, body: unknown) =>
+    harness.call<T>(tenantId, 'POST', at(id, what), body);
   const connect = (id: string, lastId?: string, method = 'GET') =>
     harness.app.request(`/api/v1/workflows/${at(id, 'stream')}`, {
       method,
@@ -94,9 +99,9 @@ forEachDialect('the stream of an execution', (open) => {
     const { id: reset } = await run({ do: 'converse' });
     const events = eventsOf(await connect(reset));
     await nextOf(events, (one) => timeline([one]).some(({ type }) => type === 'WorkflowTaskCompleted'));
-    const done = await post(reset, 'reset', { to: 'first-workflow-task' });
+    const done = await post<ResetAnswer>(reset, 'reset', { to: 'first-workflow-task' });
     expect(done.status).toBe(200);
-    const { temporalRunId } = done.body.data as unknown as { temporalRunId: string };
+    const { temporalRunId } = done.body.data;
     const begun = await nextOf(events, ({ data }) => data.runId === temporalRunId);
     expect(begun.data.events[0]).toMatchObject({ id: '1', type: 'WorkflowExecutionStarted' });
     await post(reset, 'signal', { name: 'finish' });

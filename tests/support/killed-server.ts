@@ -1,8 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,9 +8,11 @@ import { artifactTaskQueue } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { openDatabase, schema, type BootstrapFile, type Tx } from '@pegasus-workflows/server';
 import { inject } from 'vitest';
+import { freePort } from '../../packages/platform/src/process/ports.js';
 import { type TestDialect } from '../server/support.js';
 import './provided.js';
 import { serverSecrets } from './secrets.js';
+import { workflowRow } from './workflow-row.js';
 
 const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
 
@@ -34,7 +34,7 @@ export class KilledServer implements AsyncDisposable {
   /** @param more settings that win over those of every other test; undefined takes one away */
   static async open(dialect: TestDialect, more: NodeJS.ProcessEnv = {}): Promise<KilledServer> {
     const folder = await mkdtemp(join(tmpdir(), 'pegasus-killed-'));
-    return new KilledServer(dialect, folder, await freePort(), more);
+    return new KilledServer(dialect, folder, await freePort('127.0.0.1'), more);
   }
 
   get url(): string {
@@ -114,34 +114,12 @@ export class KilledServer implements AsyncDisposable {
     }
   }
 
-  /**
-   * A published workflow of the first tenant, whose artifact exists nowhere: its queue is polled by a worker of the
-   * test, or by nobody.
-   */
+  /** A version of the first tenant, see {@link workflowRow}. */
   async seedWorkflow(name = 'demo', version = '1.0.0'): Promise<{ id: string; taskQueue: string }> {
     const { tenantId } = await this.keys();
-    const id = randomUUID();
-    const artifactSha256 = randomBytes(32).toString('hex');
-    await this.inDatabase((tx) =>
-      tx.insert(schema.workflows).values({
-        id,
-        tenantId,
-        name,
-        version,
-        visibility: 'TENANT',
-        manifest: {
-          name,
-          version,
-          entryPoints: [`${name}/workflow:${name}`],
-          diagram: 'flowchart LR\n a-->b',
-        },
-        artifactSha256,
-        artifactSizeBytes: 1,
-        executable: true,
-        workflowType: name,
-      }),
-    );
-    return { id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+    const row = workflowRow({ tenantId, name, version });
+    await this.inDatabase((tx) => tx.insert(schema.workflows).values(row));
+    return { id: row.id, taskQueue: artifactTaskQueue(tenantId, row.artifactSha256) };
   }
 
   /** A call of the API, by the first tenant's key unless another is given. */
@@ -168,13 +146,4 @@ export class KilledServer implements AsyncDisposable {
     await this.dialect.drop();
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { artifactTaskQueue, type Trigger } from '@pegasus-workflows/contracts';
 import { type TemporalSettings } from '@pegasus-workflows/kit';
 import { Client, type Connection } from '@temporalio/client';
@@ -9,6 +8,7 @@ import { createApp, createTriggers, schema } from '../../packages/server/src/ind
 import { type WantedSchedule } from '../../packages/server/src/infra/schedule-port.js';
 import { startWorker } from '../executions/support.js';
 import { testServer, type TestDialect } from '../server/support.js';
+import { workflowRow } from '../support/workflow-row.js';
 
 type Spec = WantedSchedule['spec'];
 
@@ -71,25 +71,9 @@ export async function scheduleServer(
       version = `1.0.${Math.floor(Math.random() * 1e9)}`,
       over: Partial<typeof schema.workflows.$inferInsert> = {},
     ) {
-      const id = randomUUID();
-      const artifactSha256 = randomUUID().replaceAll('-', '').repeat(2);
-      const manifest = { name: 'scripted', version, entryPoints: ['s:s'], diagram: 'flowchart LR\n a-->b' };
-      await services.db.system((tx) =>
-        tx.insert(schema.workflows).values({
-          id,
-          tenantId,
-          name: 'scripted',
-          version,
-          visibility: 'TENANT',
-          manifest,
-          artifactSha256,
-          artifactSizeBytes: 1,
-          executable: true,
-          workflowType: 'scripted',
-          ...over,
-        }),
-      );
-      return { id, taskQueue: artifactTaskQueue(tenantId, artifactSha256) };
+      const row = workflowRow({ tenantId, version, workflowType: 'scripted', ...over });
+      await services.db.system((tx) => tx.insert(schema.workflows).values(row));
+      return { id: row.id, taskQueue: artifactTaskQueue(tenantId, row.artifactSha256) };
     },
     worker: (taskQueue: string) => startWorker(temporal, taskQueue),
     async schedule(workflowId: string, cronExpression = '0 0 1 1 *'): Promise<Trigger> {

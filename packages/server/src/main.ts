@@ -34,7 +34,7 @@ runMain(logger, async () => {
     ...capabilities.flatMap((capability) => capability.start?.() ?? []),
   ];
 
-  const url = `http://${settings.host}:${settings.port}`;
+  const url = `http://${settings.host}:${listener.port}`;
   logger.info({ url, publicUrl: settings.publicUrl, database: services.db.dialect }, 'listening');
   process.send?.({ type: 'ready', url });
 

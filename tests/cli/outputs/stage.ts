@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
+import { freePort } from '../../../packages/platform/src/process/ports.js';
 import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
 import { testTemporalEnv } from '../../support/temporal.js';
 import { eventually } from '../../support/wait.js';
@@ -43,7 +42,7 @@ export class Stage implements AsyncDisposable {
       Terminal.open(testTemporalEnv()),
     ]);
     await mkdir(path.join(terminal.root, 'home', '.pegasus'), { recursive: true, mode: 0o700 });
-    return new Stage(platform, terminal, receiver, await closedAddress());
+    return new Stage(platform, terminal, receiver, `http://127.0.0.1:${await freePort('127.0.0.1')}`);
   }
 
   /** The profiles that `dev` and an operator would have written. */
@@ -193,13 +192,4 @@ export class Stage implements AsyncDisposable {
     await this.receiver[Symbol.asyncDispose]();
     await this.terminal[Symbol.asyncDispose]();
   }
-}
-
-async function closedAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
 }

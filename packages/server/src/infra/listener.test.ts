@@ -1,26 +1,15 @@
 import { once } from 'node:events';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { listen } from './listener.js';
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
 it('a close answers what has begun, and waits for no connection that asks for nothing', async () => {
-  const port = await freePort();
-  let finish = (): void => {};
-  const asked = new Promise<void>((isAsked) => {
-    finish = isAsked;
-  });
+  let tellAsked = (): void => {};
+  const asked = new Promise<void>((resolve) => (tellAsked = resolve));
   let answer = (_: Response): void => {};
   const answered = new Promise<Response>((resolve) => (answer = resolve));
-  const listener = await listen(() => (finish(), answered), { host: '127.0.0.1', port });
+  const listener = await listen(() => (tellAsked(), answered), { host: '127.0.0.1', port: 0 });
+  const { port } = listener;
 
   const silent = connect(port, '127.0.0.1');
   await once(silent, 'connect');

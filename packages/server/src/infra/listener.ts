@@ -4,6 +4,8 @@ import { serve } from '@hono/node-server';
 
 /** Where requests come in; made by {@link listen}. */
 export interface Listener {
+  /** The one that was asked for; for 0, the one that the system has chosen. */
+  port: number;
   /**
    * Takes no new connection. Resolves when every request that has begun is answered: long polls and live streams are
    * for their owners to end.
@@ -24,8 +26,8 @@ export function listen(
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const sockets = new Set<Socket>();
-    const server = serve({ fetch, hostname: host, port }, () =>
-      resolve({ close: () => closeInOrder(server, sockets) }),
+    const server = serve({ fetch, hostname: host, port }, (taken) =>
+      resolve({ port: taken.port, close: () => closeInOrder(server, sockets) }),
     ) as Server;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;

@@ -44,7 +44,7 @@ export class ScopedPglite extends PGlite {
       try {
         const result = await work(opened.tx);
         if (!opened.hasBegun()) return result;
-        await this.runExclusive(() => this.#execute('commit', [], {}));
+        await this.runExclusive(async () => this.#execute(await this.#statement('commit'), [], {}));
         // The one moment that counts: what was committed is kept.
         await this.syncToFs();
         return result;
@@ -68,12 +68,11 @@ export class ScopedPglite extends PGlite {
       query: async <T>(text: string, parameters: unknown[] = [], options: QueryOptions = {}) => {
         if (closed) throw new Error('the transaction is closed');
         return this.runExclusive(async () => {
-          if (hasBegun) return this.#execute<T>(text, parameters, options);
           // Before the flag: what cannot be prepared has begun nothing.
-          await this.#statement(text);
-          const beginning = await this.#beginning(scope);
+          const statement = await this.#statement(text);
+          const beginning = hasBegun ? [] : await this.#beginning(scope);
           hasBegun = true;
-          return this.#execute<T>(text, parameters, options, beginning);
+          return this.#execute<T>(statement, parameters, options, beginning);
         });
       },
       sql: unused,
@@ -98,27 +97,25 @@ export class ScopedPglite extends PGlite {
     const settings = Object.entries(scope);
     const places = settings.map((_, n) => `set_config($${2 * n + 1}, $${2 * n + 2}, true)`);
     return [
-      ...(await this.#calling('begin', [], {})),
-      ...(await this.#calling(`select ${places.join(', ')}`, settings.flat(), {})),
+      ...this.#calling(await this.#statement('begin'), [], {}),
+      ...this.#calling(await this.#statement(`select ${places.join(', ')}`), settings.flat(), {}),
     ];
   }
 
-  async #calling(text: string, parameters: unknown[], options: QueryOptions): Promise<Uint8Array[]> {
-    const { name, parameterTypes } = await this.#statement(text);
+  #calling({ name, parameterTypes }: Statement, parameters: unknown[], options: QueryOptions): Uint8Array[] {
     const values = parameters.map((value, n) => this.#serialized(value, parameterTypes[n]!, options));
     return [protocol.serialize.bind({ statement: name, values }), protocol.serialize.execute({})];
   }
 
   /** @param beginning of the transaction, sent along (invariant 5: one Sync, at the end) */
   async #execute<T>(
-    text: string,
+    statement: Statement,
     parameters: unknown[],
     options: QueryOptions,
     beginning: Uint8Array[] = [],
   ): Promise<Results<T>> {
-    const { fields } = await this.#statement(text);
-    const calling = await this.#calling(text, parameters, options);
-    const all = await this.#exchange([...beginning, ...calling]);
+    const { fields } = statement;
+    const all = await this.#exchange([...beginning, ...this.#calling(statement, parameters, options)]);
     const answers = all.slice(all.lastIndexOf(backend.bindComplete) + 1);
     const parserOf = ({ dataTypeID }: Statement['fields'][number]) =>
       options.parsers?.[dataTypeID] ?? this.parsers[dataTypeID];
