@@ -31,6 +31,26 @@ export function parseTemporalWorkflowId(
 }
 
 /**
+ * The id under which Temporal knows a run that tenant code names `id`: ids of children and targets of signals are the
+ * tenant's own, so two tenants' `order-1` are two runs. Executions' ids carry their tenant already.
+ *
+ * @returns `undefined` for the id of another tenant's execution or child, and for what only looks like one
+ */
+export function tenantWorkflowId(tenantId: string, id: string): string | undefined {
+  if (id.startsWith(`wf/${tenantId}/`)) return id;
+  if (id.startsWith('wf/') || id.startsWith(CHILD_PREFIX)) return undefined;
+  return `${CHILD_PREFIX}${tenantId}/${id}`;
+}
+
+/** What {@link tenantWorkflowId} made, as tenant code named it; any other id unchanged. */
+export function authoredWorkflowId(tenantId: string, id: string): string {
+  const prefix = `${CHILD_PREFIX}${tenantId}/`;
+  return id.startsWith(prefix) ? id.slice(prefix.length) : id;
+}
+
+const CHILD_PREFIX = 'ch/';
+
+/**
  * The task queue of one artifact of one tenant: what pins a run to the code that started it. Dry runs have a queue of
  * their own, which their activities and child runs inherit: that is how an activity knows that its run is one.
  */

@@ -1,12 +1,24 @@
 import { type ConnectionOptions } from '@temporalio/client';
-import { type TemporalTarget } from './protocol.js';
+
+/** How the supervisor reaches Temporal. Certificates and key are base64 of their PEM bytes. */
+export interface TemporalTarget {
+  /** `host:port`. */
+  address: string;
+  namespace: string;
+  apiKey?: string;
+  tls?: {
+    serverNameOverride?: string;
+    serverRootCACertificate?: string;
+    clientCertPair?: { crt: string; key: string };
+  };
+}
 
 type Options = Required<Pick<ConnectionOptions, 'address'>> & {
   apiKey?: string;
   tls?: Exclude<ConnectionOptions['tls'], boolean | null | undefined>;
 };
 
-/** What both kinds of connection take, the client's and the worker's native one. Certificates come as base64. */
+/** What a connection to the cluster takes. */
 export function connectionOptions({ address, apiKey, tls }: TemporalTarget): Options {
   const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
   return {

@@ -4,34 +4,29 @@
  * Boundary: both sides parse what they receive with these schemas. Serialization is JSON on purpose: the supervisor
  * must not run V8's structured-clone reader over bytes that tenant code can write.
  *
- * Credentials: TLS material and the API key of an external cluster travel in `configure`, never in the worker's
- * environment, where every library would see them. Tenant code in the same process can still reach them; that ends
- * when the gateway stands between worker and Temporal and `configure` carries the gateway's address alone.
+ * Credentials: a worker knows no address of Temporal and none of its credentials. `configure` carries the supervisor's
+ * gateway, and what this one process shows there.
  */
 import { z } from 'zod';
 
-/** How the worker reaches Temporal. Certificates and key are base64 of their PEM bytes. */
-export const temporalTargetSchema = z.strictObject({
-  /** `host:port`. */
+/** What a worker shows with each call to the gateway. */
+export const GATEWAY_CREDENTIAL_HEADER = 'pegasus-worker';
+
+const gatewaySchema = z.strictObject({
+  /** `host:port`, as this worker reaches it. */
   address: z.string(),
+  /** Value of {@link GATEWAY_CREDENTIAL_HEADER}. */
+  credential: z.string(),
   namespace: z.string(),
-  apiKey: z.string().optional(),
-  tls: z
-    .strictObject({
-      serverNameOverride: z.string().optional(),
-      serverRootCACertificate: z.string().optional(),
-      clientCertPair: z.strictObject({ crt: z.string(), key: z.string() }).optional(),
-    })
-    .optional(),
 });
-export type TemporalTarget = z.infer<typeof temporalTargetSchema>;
 
 const taskQueue = z.string().min(1);
 
 const configureSchema = z.strictObject({
   type: z.literal('configure'),
   tenantId: z.string(),
-  temporal: temporalTargetSchema,
+  /** Where Temporal is, as far as this worker knows. */
+  gateway: gatewaySchema,
   /** Where activities reach the platform: `PEGASUS_API_BASE_URL`. */
   apiBaseUrl: z.string(),
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */

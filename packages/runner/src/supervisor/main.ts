@@ -6,6 +6,7 @@
  */
 import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
 import { ArtifactCache } from './artifact-cache.js';
+import { Gateway } from '../gateway/gateway.js';
 import { DemandLoop } from './demand-loop.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
@@ -35,7 +36,8 @@ runMain(logger, async () => {
   const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
-  const pool = new TenantPool(settings, cache, mint, spawn, logger);
+  const gateway = new Gateway(temporal);
+  const pool = new TenantPool(settings, cache, mint, gateway, () => undefined, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),

@@ -1,6 +1,5 @@
 import { type Client } from '@temporalio/client';
-import { connectionOptions } from '../connection-options.js';
-import { type TemporalTarget } from '../protocol.js';
+import { connectionOptions, type TemporalTarget } from '../connection-options.js';
 import { type RootOf } from './token-mint.js';
 
 /** Asks Temporal for the root of a run's tree. The client is imported and connected when the first child run asks. */

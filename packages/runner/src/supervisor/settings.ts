@@ -5,7 +5,7 @@ import {
   temporalConnectionOptions,
 } from '@pegasus-workflows/kit';
 import { z } from 'zod';
-import { type TemporalTarget } from '../protocol.js';
+import { type TemporalTarget } from '../connection-options.js';
 
 const MIB = 1024 * 1024;
 const positive = z.coerce.number().positive();

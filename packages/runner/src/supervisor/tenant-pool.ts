@@ -11,6 +11,7 @@
  */
 import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
+import { type Gateway } from '../gateway/gateway.js';
 import { planEviction, type MomentView, type ProcessView } from './eviction.js';
 import { type ArtifactCache } from './artifact-cache.js';
 import { type SupervisorSettings } from './settings.js';
@@ -42,6 +43,8 @@ export class TenantPool {
     private readonly settings: SupervisorSettings,
     private readonly cache: ArtifactCache,
     private readonly mint: TokenMint,
+    private readonly gateway: Gateway,
+    private readonly onClosed: (workflowId: string, runId: string) => void,
     spawn: () => WorkerChild,
     private readonly logger: Logger,
   ) {
@@ -104,10 +107,11 @@ export class TenantPool {
   #tenant(tenantId: string): Tenant {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
-      const { temporal, serverUrl, drainMs } = this.settings;
+      const { serverUrl, drainMs } = this.settings;
       tenant = new Tenant({
         tenantId,
-        temporal,
+        gateway: this.gateway,
+        onClosed: this.onClosed,
         apiBaseUrl: serverUrl,
         mint: this.mint,
         drainMs,

@@ -7,15 +7,17 @@
  * Invariants
  * 1. Every `load` and `unload` settles: by an answer, or by the process's end (`ProcessGoneError`).
  * 2. After `drain` the process is gone within the grace and a margin; it is killed if it does not go.
- * 3. It is given runtime tokens for artifacts that were loaded here and have not been unloaded, and no others.
+ * 3. It is given runtime tokens only for artifacts that were loaded here and have not been unloaded, and for runs a task
+ *    of which it was given.
  * 4. A process that says what the protocol does not know, or does not answer for `HUNG_MS`, is killed.
+ * 5. It has one session at the gateway, which ends with it; it may poll the queues of what it was told to load.
  */
 import { readFile } from 'node:fs/promises';
 import { type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
+import { type Gateway, type GatewaySession } from '../gateway/gateway.js';
 import {
   fromWorkerSchema,
-  type ConfigureMessage,
   type FromWorker,
   type LoadMessage,
   type QueueStats,
@@ -37,6 +39,18 @@ export class ProcessGoneError extends Error {
   }
 }
 
+/** What a tenant's processes have in common. */
+export interface ProcessContext {
+  tenantId: string;
+  gateway: Gateway;
+  mint: TokenMint;
+  /** Where activities reach the platform. */
+  apiBaseUrl: string;
+  drainMs: number;
+  onClosed: (workflowId: string, runId: string) => void;
+  logger: Logger;
+}
+
 interface Waiter {
   resolve: () => void;
   reject: (error: Error) => void;
@@ -47,6 +61,9 @@ export class TenantProcess {
   /** What it was told to load, by task queue (invariant 3). */
   readonly #artifacts = new Map<string, DemandedArtifact>();
   readonly #unloads = new Map<string, Waiter>();
+  readonly #session: GatewaySession;
+  /** Settles when `configure` is on its way, which comes before everything else; never, when the process is gone. */
+  readonly #configured: Promise<void>;
   #gone = false;
   #draining: Promise<void> | undefined;
   #reportedRss = 0;
@@ -56,14 +73,19 @@ export class TenantProcess {
   /** @param onFailed a loaded Worker ended by itself: its task queue and the reason */
   constructor(
     private readonly worker: WorkerChild,
-    private readonly config: Omit<ConfigureMessage, 'type'>,
-    private readonly mint: TokenMint,
-    private readonly logger: Logger,
+    private readonly context: ProcessContext,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
     worker.child.on('message', (raw: unknown) => this.#receive(raw));
     void worker.exited.then(() => this.#onExit());
-    this.#send({ type: 'configure', ...config });
+    const { tenantId, gateway, onClosed, logger } = context;
+    this.#session = gateway.open({
+      tenantId,
+      ownsTaskQueue: (name) => this.#artifacts.has(name),
+      onClosed,
+      logger,
+    });
+    this.#configured = this.#configure();
   }
 
   get exited(): WorkerChild['exited'] {
@@ -102,12 +124,15 @@ export class TenantProcess {
     const now = performance.now();
     if (this.#unansweredSince !== undefined) {
       if (now - this.#unansweredSince < HUNG_MS || this.#gone) return;
-      this.logger.error({ workerPid: this.pid, hungMs: HUNG_MS }, 'worker does not answer; killing it');
+      this.context.logger.error(
+        { workerPid: this.pid, hungMs: HUNG_MS },
+        'worker does not answer; killing it',
+      );
       this.worker.child.kill('SIGKILL');
       return;
     }
     this.#unansweredSince = now;
-    this.#send({ type: 'stats' });
+    this.#post({ type: 'stats' });
   }
 
   /** Resident memory in bytes, as the kernel counts it; where there is no /proc, as the process says. */
@@ -118,11 +143,11 @@ export class TenantProcess {
 
   async #drain(): Promise<void> {
     if (this.#gone) return;
-    this.#send({ type: 'drain' });
+    this.#post({ type: 'drain' });
     const kill = setTimeout(() => {
-      this.logger.warn({ workerPid: this.pid }, 'worker did not drain in time; killing it');
+      this.context.logger.warn({ workerPid: this.pid }, 'worker did not drain in time; killing it');
       this.worker.child.kill('SIGKILL');
-    }, this.config.drainMs + DRAIN_MARGIN_MS);
+    }, this.context.drainMs + DRAIN_MARGIN_MS);
     await this.worker.exited;
     clearTimeout(kill);
   }
@@ -131,8 +156,29 @@ export class TenantProcess {
     if (this.#gone) return Promise.reject(new ProcessGoneError());
     return new Promise((resolve, reject) => {
       waiters.set(message.taskQueue, { resolve, reject });
-      this.#send(message);
+      this.#post(message);
     });
+  }
+
+  async #configure(): Promise<void> {
+    const { tenantId, apiBaseUrl, drainMs } = this.context;
+    const { gateway } = await this.worker.ports;
+    gateway.onConnection((socket) => this.#session.accept(socket));
+    const { address } = gateway;
+    const { credential, namespace } = this.#session;
+    this.#send({
+      type: 'configure',
+      tenantId,
+      gateway: { address, credential, namespace },
+      apiBaseUrl,
+      drainMs,
+    });
+  }
+
+  /** Sends what must come after `configure`. */
+  #post(message: ToWorker): void {
+    // Without ports the process is gone, and what waits for it has been settled.
+    this.#configured.then(() => this.#send(message)).catch(() => undefined);
   }
 
   #send(message: ToWorker): void {
@@ -143,7 +189,7 @@ export class TenantProcess {
   #receive(raw: unknown): void {
     const parsed = fromWorkerSchema.safeParse(raw);
     if (!parsed.success) {
-      this.logger.error({ workerPid: this.pid }, 'unreadable message from a worker; killing it');
+      this.context.logger.error({ workerPid: this.pid }, 'unreadable message from a worker; killing it');
       this.worker.child.kill('SIGKILL');
       return;
     }
@@ -184,15 +230,17 @@ export class TenantProcess {
     const artifact = this.#artifacts.get(taskQueue);
     let given: MintedToken | undefined;
     try {
-      given = artifact && (await this.mint.mint(artifact, { workflowId, runId }));
+      if (artifact && this.#session.knows(workflowId, runId))
+        given = await this.context.mint.mint(artifact, { workflowId, runId });
     } catch (error) {
-      this.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
+      this.context.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
     }
-    this.#send({ type: 'token', requestId, ...(given ? { given } : {}) });
+    this.#post({ type: 'token', requestId, ...(given ? { given } : {}) });
   }
 
   #onExit(): void {
     this.#gone = true;
+    this.#session.close();
     for (const waiter of [...this.#loads.values(), ...this.#unloads.values()])
       waiter.reject(new ProcessGoneError());
     this.#loads.clear();

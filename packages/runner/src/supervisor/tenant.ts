@@ -14,7 +14,7 @@
  */
 import { type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
-import { type TemporalTarget } from '../protocol.js';
+import { type Gateway } from '../gateway/gateway.js';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
 import { ProcessGoneError, TenantProcess } from './tenant-process.js';
@@ -41,7 +41,9 @@ interface Slot {
 
 export interface TenantContext {
   tenantId: string;
-  temporal: TemporalTarget;
+  gateway: Gateway;
+  /** A run was closed by a worker's command; ids are Temporal's. */
+  onClosed: (workflowId: string, runId: string) => void;
   apiBaseUrl: string;
   mint: TokenMint;
   drainMs: number;
@@ -154,13 +156,9 @@ export class Tenant {
   }
 
   #start(): void {
-    const { tenantId, temporal, apiBaseUrl, drainMs, mint, logger } = this.context;
-    const process = new TenantProcess(
-      this.context.takeWorker(),
-      { tenantId, temporal, apiBaseUrl, drainMs },
-      mint,
-      logger,
-      (taskQueue, reason) => this.#onFailed(process, taskQueue, reason),
+    const { takeWorker, logger } = this.context;
+    const process = new TenantProcess(takeWorker(), this.context, (taskQueue, reason) =>
+      this.#onFailed(process, taskQueue, reason),
     );
     this.#process = process;
     logger.info({ workerPid: process.pid }, 'worker process in use');

@@ -10,7 +10,11 @@
  * 2. An activity of a child run acts for the execution at the root of its tree, as Temporal tells it.
  * 3. Temporal is asked once per child run, as long as it is among the last {@link CAPACITY}; a failure is not kept.
  */
-import { parseTemporalWorkflowId, type DemandedArtifact } from '@pegasus-workflows/contracts';
+import {
+  parseTemporalWorkflowId,
+  tenantWorkflowId,
+  type DemandedArtifact,
+} from '@pegasus-workflows/contracts';
 import { type RuntimeTokens } from '@pegasus-workflows/kit';
 
 /** A run in Temporal's words. */
@@ -39,12 +43,18 @@ export class TokenMint {
     private readonly rootOf: RootOf,
   ) {}
 
-  /** A token for the execution that a run belongs to; `undefined` when it belongs to none of the tenant's. */
+  /**
+   * A token for the execution that a run belongs to; `undefined` when it belongs to none of the tenant's.
+   *
+   * @param run named as its author names it
+   */
   async mint(artifact: DemandedArtifact, run: TemporalRun): Promise<MintedToken | undefined> {
     const { tenantId, workflowId, requiredActions } = artifact;
-    if (workflowId === undefined) return undefined;
+    const id = tenantWorkflowId(tenantId, run.workflowId);
+    if (workflowId === undefined || id === undefined) return undefined;
     const execution =
-      parseTemporalWorkflowId(run.workflowId) ?? parseTemporalWorkflowId((await this.#root(run)) ?? '');
+      parseTemporalWorkflowId(id) ??
+      parseTemporalWorkflowId((await this.#root({ workflowId: id, runId: run.runId })) ?? '');
     if (execution?.tenantId !== tenantId) return undefined;
     const { executionId } = execution;
     const claims = { executionId, tenantId, workflowId, actions: requiredActions };

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type WorkerHomes } from './worker-homes.js';
+import { loopbackPort, type WorkerPorts } from './worker-ports.js';
 import { forwardOutput } from './worker-output.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../worker/main.js', import.meta.url));
@@ -15,6 +16,8 @@ export interface WorkerChild {
   child: ChildProcess;
   /** Settles when the process is gone. */
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Where it reaches the supervisor. Rejects when the process is gone before. */
+  ports: Promise<WorkerPorts>;
   /** `performance.now()` of the spawn. */
   startedAt: number;
 }
@@ -47,6 +50,10 @@ export function spawnWorker(homes: WorkerHomes, tenantMemoryBytes: number, logge
       if (child.pid === undefined) resolve({ code: null, signal: null });
     });
   });
-  void exited.then(() => homes.remove(home));
-  return { child, exited, startedAt: performance.now() };
+  const ports = loopbackPort().then((gateway) => ({ gateway }));
+  void exited.then(async () => {
+    await homes.remove(home);
+    (await ports.catch(() => undefined))?.gateway.close();
+  });
+  return { child, exited, ports, startedAt: performance.now() };
 }

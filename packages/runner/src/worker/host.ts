@@ -14,8 +14,12 @@ import { join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { type ConfigureMessage, type LoadMessage, type QueueStats } from '../protocol.js';
-import { connectionOptions } from '../connection-options.js';
+import {
+  GATEWAY_CREDENTIAL_HEADER,
+  type ConfigureMessage,
+  type LoadMessage,
+  type QueueStats,
+} from '../protocol.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
 import { type TokenKeeper } from './token-keeper.js';
@@ -120,12 +124,16 @@ export class WorkerHost {
 
   /** The first caller connects; a failed attempt is not kept, so that the next load tries again. */
   #connect(): Promise<NativeConnection> {
-    this.#connection ??= NativeConnection.connect(connectionOptions(this.config.temporal)).catch(
-      (error: unknown) => {
-        this.#connection = undefined;
-        throw error;
-      },
-    );
+    const { address, credential } = this.config.gateway;
+    this.#connection ??= NativeConnection.connect({
+      address,
+      metadata: { [GATEWAY_CREDENTIAL_HEADER]: credential },
+      // The gateway is on this machine: compressing for it costs more than it saves.
+      grpcCompression: { codec: 'none' },
+    }).catch((error: unknown) => {
+      this.#connection = undefined;
+      throw error;
+    });
     return this.#connection;
   }
 
@@ -138,7 +146,7 @@ export class WorkerHost {
     return Worker.create({
       ...TUNING,
       connection,
-      namespace: this.config.temporal.namespace,
+      namespace: this.config.gateway.namespace,
       taskQueue,
       identity: `pegasus:${message.workflowName}@${message.version}:${process.pid}`,
       // Told, so that the SDK does not hash megabytes of bundle to make one up.
