@@ -13,6 +13,10 @@ const STEPS = [
   ['format', 'npm', ['run', '--silent', 'format:check']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unused code', 'npm', ['run', '--silent', 'unused']],
+  ['secrets', 'npm', ['run', '--silent', 'secrets']],
+  ['licences', 'npm', ['run', '--silent', 'licences']],
+  ['audit', 'npm', ['run', '--silent', 'audit']],
+  ['bill of materials', 'npm', ['run', '--silent', 'sbom']],
   ['docs site', 'npm', ['run', '--silent', 'docs:build']],
   ['tests', 'npm', ['test', '--silent']],
 ];

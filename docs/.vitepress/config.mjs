@@ -8,7 +8,7 @@ export default defineConfig({
   cacheDir: '../.cache/vitepress',
   cleanUrls: true,
   // Links into the repository (packages/…, README.md) are checked by tests/docs; the site does not carry those files.
-  ignoreDeadLinks: [/^(\.\.?\/)+(packages|examples|deploy|CHANGELOG|README|AGENTS)/],
+  ignoreDeadLinks: [/^(\.\.?\/)+(packages|examples|deploy|CHANGELOG|README|AGENTS|SECURITY)/],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
@@ -72,6 +72,7 @@ export default defineConfig({
           page('How a run goes', '/explanation/how-a-run-goes'),
           page('Determinism and pinning', '/explanation/determinism-and-pinning'),
           page('Architecture', '/architecture'),
+          page('Security', '/security'),
           page('Benchmarks', '/benchmarks'),
           page('Decisions', '/adr/README'),
         ],

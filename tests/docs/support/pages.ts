@@ -21,6 +21,7 @@ export async function allPages(): Promise<Page[]> {
     ...examples.map((example) => path.join('examples', example, 'README.md')),
     'README.md',
     'AGENTS.md',
+    'SECURITY.md',
     'CHANGELOG.md',
   ];
   const pages = await Promise.all(files.sort().map(readPage));
