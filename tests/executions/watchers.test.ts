@@ -1,9 +1,10 @@
 import { type ExecutionRow } from '../../packages/server/src/executions/row.js';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Registry } from 'prom-client';
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
+import { CloseNotices } from '../../packages/server/src/executions/close-notices.js';
 import { closeFeed } from '../../packages/server/src/executions/close-feed.js';
 import { executionMetrics } from '../../packages/server/src/executions/metrics.js';
 import { OpenCounts } from '../../packages/server/src/executions/open-counts.js';
@@ -76,7 +77,7 @@ async function unwatched() {
       triggerSource: 'USER',
     }),
   );
-  return { executionId, temporalWorkflowId: workflowId };
+  return { executionId, temporalWorkflowId: workflowId, runId };
 }
 
 it('watchers 1, 2: never more than the limit; the oldest that nobody waits for makes room', async () => {
@@ -96,6 +97,52 @@ it('watchers 3: are let go when held long enough', async () => {
   watchers.watch(await run());
   await eventually(() => expect(watchers.size).toBe(0));
   await watchers.stop();
+});
+
+it('watchers 4: a run whose end is known within the head start costs Temporal no question', async () => {
+  const asked: string[] = [];
+  const temporal: TemporalPort = Object.assign(Object.create(fake) as TemporalPort, {
+    waitForClose: (id: string, options: WaitOptions) => {
+      asked.push(id);
+      return fake.waitForClose(id, options);
+    },
+  });
+  const [short, long] = [await run(), await run()];
+  const watchers = new Watchers({ ...parts(), temporal }, { headStartMs: 100 });
+  watchers.watch(short);
+  watchers.watch(long);
+  watchers.forget(short.executionId);
+  await eventually(() => expect(asked).toContain(long.temporalWorkflowId));
+  expect(asked).toEqual([long.temporalWorkflowId]);
+  expect(watchers.has(short.executionId)).toBe(false);
+  await watchers.stop();
+});
+
+describe('a close notice', () => {
+  it('has the row follow, by what Temporal says (close notices 1)', async () => {
+    const row = await unwatched();
+    const notices = new CloseNotices(parts());
+    fake.end(row.temporalWorkflowId, { status: 'COMPLETED', result: 7 }, new Date());
+    notices.note([{ workflowId: row.temporalWorkflowId, runId: row.runId }]);
+    await eventually(async () => {
+      const found = (await harness.rows()).find((each) => each.id === row.executionId);
+      expect(found).toMatchObject({ status: 'COMPLETED', result: 7 });
+    });
+    await notices.stop();
+  });
+
+  it('that is untrue, of a child, or of another tenant’s id for the row changes nothing (close notices 2)', async () => {
+    const row = await unwatched();
+    const notices = new CloseNotices(parts());
+    notices.note([
+      { workflowId: row.temporalWorkflowId, runId: row.runId },
+      { workflowId: `ch/${mine.tenantId}/x`, runId: row.runId },
+      { workflowId: temporalWorkflowId(randomUUID(), 'scripted', row.executionId), runId: row.runId },
+    ]);
+    await notices.stop();
+    const found = (await harness.rows()).find((each) => each.id === row.executionId);
+    expect(found).toMatchObject({ status: 'RUNNING' });
+  });
 });
 
 it('feed 1, 2, 4: overlaps, looks at a run once, passes strangers over', async () => {

@@ -30,5 +30,14 @@ export type DemandedArtifact = z.infer<typeof demandedArtifactSchema>;
 export const demandSchema = z.object({ cursor: z.string(), artifacts: z.array(demandedArtifactSchema) });
 export type Demand = z.infer<typeof demandSchema>;
 
+/** `POST /internal/v1/closed-runs`: runs that workers have just closed, by Temporal's ids. */
+export const closedRunsSchema = z.object({
+  runs: z
+    .array(z.object({ workflowId: z.string().min(1).max(1_000), runId: z.string().min(1).max(100) }))
+    .min(1)
+    .max(1_000),
+});
+export type ClosedRuns = z.infer<typeof closedRunsSchema>;
+
 /** `GET /internal/v1/artifacts/:tenantId/:sha256` → the zip's bytes (`application/zip`). */
 export const RUNNER_API_PREFIX = '/internal/v1';

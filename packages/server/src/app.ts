@@ -39,7 +39,7 @@ export function createApp(
   });
   mountExecutions(app, engine);
   for (const capability of capabilities) capability.mount(app);
-  mountInternal(app, services, engine.demand);
+  mountInternal(app, services, engine);
   return app;
 }
 

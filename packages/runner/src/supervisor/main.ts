@@ -7,6 +7,7 @@
 import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
 import { ArtifactCache } from './artifact-cache.js';
 import { Gateway } from '../gateway/gateway.js';
+import { CloseNotices } from './close-notices.js';
 import { DemandLoop } from './demand-loop.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
@@ -37,7 +38,9 @@ runMain(logger, async () => {
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
   const gateway = new Gateway(temporal);
-  const pool = new TenantPool(settings, cache, mint, gateway, () => undefined, spawn, logger);
+  const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
+  const onClosed = (workflowId: string, runId: string): void => closed.note(workflowId, runId);
+  const pool = new TenantPool(settings, cache, mint, gateway, onClosed, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),
@@ -48,6 +51,7 @@ runMain(logger, async () => {
     async () => {
       await loop.stop();
       await pool.close();
+      await closed.close();
     },
     settings.drainMs + SHUTDOWN_MARGIN_MS,
   );

@@ -1,9 +1,12 @@
-import { demandSchema, RUNNER_API_PREFIX, type Demand } from '@pegasus-workflows/contracts';
+import { demandSchema, RUNNER_API_PREFIX, type ClosedRuns, type Demand } from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
 const POLL_SLACK_MS = 10_000;
 /** An artifact of 25 MiB over a slow link; a stalled download must not hold an artifact back for ever. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+
+/** A notice that takes longer is not worth more: the server finds the run by itself by then. */
+const NOTICE_TIMEOUT_MS = 5_000;
 
 /** The server answered, but not with what was asked for. */
 export class ServerResponseError extends Error {
@@ -40,6 +43,18 @@ export class ServerClient {
     return demandSchema.parse(await response.json());
   }
 
+  /** Tells of runs that workers have just closed. */
+  async closed(runs: ClosedRuns['runs'], signal: AbortSignal): Promise<void> {
+    const response = await this.#fetch('/closed-runs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ runs } satisfies ClosedRuns),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(NOTICE_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new ServerResponseError('closed runs', response.status);
+  }
+
   /** The bytes of an artifact's zip, unverified. */
   async artifact(tenantId: string, sha256: string): Promise<ReadableStream<Uint8Array>> {
     const path = `/artifacts/${encodeURIComponent(tenantId)}/${encodeURIComponent(sha256)}`;
@@ -52,11 +67,15 @@ export class ServerClient {
   }
 
   #get(path: string, signal: AbortSignal): Promise<Response> {
+    return this.#fetch(path, { signal });
+  }
+
+  #fetch(path: string, init: RequestInit): Promise<Response> {
     return fetch(`${this.baseUrl}${RUNNER_API_PREFIX}${path}`, {
-      headers: { authorization: `Bearer ${this.token}` },
+      ...init,
+      headers: { ...init.headers, authorization: `Bearer ${this.token}` },
       // The token must not follow a redirect to another host.
       redirect: 'error',
-      signal,
     });
   }
 }

@@ -1,13 +1,9 @@
 import { parseTemporalWorkflowId } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
-import { and, inArray } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
-import { errorForLog } from '../infra/error-log.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
-import { forEachLimited } from '../infra/pool.js';
-import { executions } from '../infra/schema.js';
 import { type TemporalPort, type VisibleRun } from '../infra/temporal.js';
-import { isOutage } from './outage.js';
+import { followCloses } from './close-follow.js';
 import { type OutcomeWriter } from './outcome.js';
 
 /**
@@ -73,39 +69,10 @@ export function closeFeed({
     }
     for (const [runId, closedAt] of seen) if (closedAt < (newestClose ?? 0) - OVERLAP_MS) seen.delete(runId);
     try {
-      await follow(fresh, signal);
+      await followCloses({ db, temporal, outcome, logger }, fresh, signal);
     } catch (error) {
       for (const run of fresh.values()) seen.delete(run.runId);
       throw error;
     }
   };
-
-  async function follow(runs: ReadonlyMap<string, VisibleRun>, signal: AbortSignal): Promise<void> {
-    const ids = [...runs.keys()];
-    for (let at = 0; at < ids.length; at += 1_000) {
-      const open = await db.system((tx) =>
-        tx
-          .select({ id: executions.id, temporalWorkflowId: executions.temporalWorkflowId })
-          .from(executions)
-          .where(
-            and(
-              inArray(executions.id, ids.slice(at, at + 1_000)),
-              inArray(executions.status, ['QUEUED', 'RUNNING']),
-            ),
-          ),
-      );
-      await forEachLimited(open, 8, async ({ id, temporalWorkflowId }) => {
-        const run = runs.get(id)!;
-        if (run.workflowId !== temporalWorkflowId) return;
-        try {
-          const asked = { runId: run.runId, onlyClosed: true, signal };
-          const close = await temporal.waitForClose(temporalWorkflowId, asked);
-          if (close) await outcome.closed(id, close);
-        } catch (error) {
-          if (isOutage(error)) throw error;
-          logger.error({ error: errorForLog(error), executionId: id }, 'an outcome could not be understood');
-        }
-      });
-    }
-  }
 }

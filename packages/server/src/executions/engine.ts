@@ -6,6 +6,7 @@ import { Mutations } from '../dry-run/mutations.js';
 import { DemandSet } from '../internal/demand.js';
 import { Admission } from './admission.js';
 import { startCloseFeed } from './close-feed.js';
+import { CloseNotices } from './close-notices.js';
 import { Controls } from './controls.js';
 import { HeldRuns } from './held.js';
 import { Histories } from './histories.js';
@@ -48,6 +49,8 @@ export interface ExecutionEngine {
   readonly requirements: RequirementCheck;
   readonly workflowCache: WorkflowCache;
   readonly demand: DemandSet;
+  /** Told of runs that a runner saw closing. */
+  readonly closeNotices: CloseNotices;
   /** Finds what a call is about. */
   readonly lookup: ExecutionLookup;
   /** Calls `listener` after this process has written what became of executions. */
@@ -95,7 +98,11 @@ export function createExecutionEngine(
   outcome.onPlaceFree = () => held.kick();
   const requirements = new RequirementCheck(db);
   const openExecutions = new OpenExecutions({ db, clock });
-  outcome.onEnded = (id) => openExecutions.forget(id);
+  const closeNotices = new CloseNotices({ db, temporal, outcome, logger });
+  outcome.onEnded = (id) => {
+    openExecutions.forget(id);
+    watchers.forget(id);
+  };
   const lookup = new ExecutionLookup({ ...shared, store });
   const notes = new Notes(db);
   const { workflowsEnabled } = settings;
@@ -118,6 +125,7 @@ export function createExecutionEngine(
     openExecutions,
     queries,
     lookup,
+    closeNotices,
     onWritten: (listener) => (outcome.onWritten = listener),
     updates: new Updates({ ...shared, lookup, wakeups, queries }),
     controls: new Controls({ ...shared, lookup, wakeups }),
@@ -143,7 +151,7 @@ export function createExecutionEngine(
     close: async () => {
       wakeups.close();
       shared.demand.close();
-      await watchers.stop();
+      await Promise.all([watchers.stop(), closeNotices.stop()]);
       await outcome.settledAll();
     },
   };

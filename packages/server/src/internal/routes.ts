@@ -1,11 +1,17 @@
-import { demandSchema, idSchema, PegasusError, RUNNER_API_PREFIX } from '@pegasus-workflows/contracts';
+import {
+  closedRunsSchema,
+  demandSchema,
+  idSchema,
+  PegasusError,
+  RUNNER_API_PREFIX,
+} from '@pegasus-workflows/contracts';
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
 import { workflows } from '../infra/schema.js';
-import { type DemandSet } from './demand.js';
+import { type ExecutionEngine } from '../executions/engine.js';
 
 /** Longest wait of a demand poll. */
 const WAIT_SECONDS_MAX = 55;
@@ -23,7 +29,7 @@ const artifactParams = z.object({
 export function mountInternal(
   app: OpenAPIHono<AppEnv>,
   { db, artifacts }: Pick<Services, 'db' | 'artifacts'>,
-  demand: DemandSet,
+  { demand, closeNotices }: Pick<ExecutionEngine, 'demand' | 'closeNotices'>,
 ): void {
   addRoute(
     app,
@@ -37,6 +43,21 @@ export function mountInternal(
     },
     async ({ query, c }) =>
       c.json(await demand.next(query.cursor, query.waitSeconds * 1_000, c.req.raw.signal)),
+  );
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: `${RUNNER_API_PREFIX}/closed-runs`,
+      action: 'runner',
+      summary: 'Tells that workers have just closed runs; the outcome itself is asked of Temporal.',
+      request: { body: closedRunsSchema },
+      responses: { 204: { description: 'Noted.' } },
+    },
+    ({ body, c }) => {
+      closeNotices.note(body.runs);
+      return c.body(null, 204);
+    },
   );
   addRoute(
     app,
