@@ -59,7 +59,7 @@ export class RunnerBench {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.supervisor = child;
-    createInterface({ input: child.stderr! }).on('line', (line) =>
+    createInterface({ input: child.stderr! }).on('line', (line) => (process.env.PT && console.log(line)) ||
       this.logs.push(JSON.parse(line) as LogLine),
     );
     const [message] = (await once(child, 'message')) as [{ type: string }];

@@ -104,11 +104,12 @@ export class TenantPool {
   #tenant(tenantId: string): Tenant {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
-      const { temporal, serverUrl, drainMs } = this.settings;
+      const { temporal, serverUrl, egress, drainMs } = this.settings;
       tenant = new Tenant({
         tenantId,
         temporal,
-        apiBaseUrl: serverUrl,
+        serverUrl,
+        egress,
         mint: this.mint,
         drainMs,
         cache: this.cache,

@@ -23,6 +23,7 @@ import {
 } from '../protocol.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
+import { serveWorker, type ServiceOptions } from './worker-services.js';
 
 type WantToken = Extract<FromWorker, { type: 'want-token' }>;
 
@@ -52,18 +53,23 @@ export class TenantProcess {
   #reportedRss = 0;
   #queues: QueueStats[] = [];
   #unansweredSince: number | undefined;
+  /** Where the artifacts lie that it was told to load, by sha256. */
+  readonly #dirs = new Map<string, string>();
+  /** Its ports are served and it knows them; or it is gone. */
+  readonly #configured: Promise<void>;
 
   /** @param onFailed a loaded Worker ended by itself: its task queue and the reason */
   constructor(
     private readonly worker: WorkerChild,
-    private readonly config: Omit<ConfigureMessage, 'type'>,
+    private readonly config: Pick<ConfigureMessage, 'tenantId' | 'drainMs'>,
+    services: Omit<ServiceOptions, 'artifactDir'>,
     private readonly mint: TokenMint,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
-    worker.child.on('message', (raw: unknown) => this.#receive(raw));
+    worker.channel.onMessage((raw) => this.#receive(raw));
     void worker.exited.then(() => this.#onExit());
-    this.#send({ type: 'configure', ...config });
+    this.#configured = this.#configure(services);
   }
 
   get exited(): WorkerChild['exited'] {
@@ -73,7 +79,7 @@ export class TenantProcess {
     return this.worker.startedAt;
   }
   get pid(): number | undefined {
-    return this.worker.child.pid;
+    return this.worker.pid();
   }
   /** What each queue was doing at the last answer. */
   get queues(): readonly QueueStats[] {
@@ -81,8 +87,9 @@ export class TenantProcess {
   }
 
   /** Resolves when the artifact's queue is polled; rejects with the reason. */
-  load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact): Promise<void> {
+  load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact, artifactDir: string): Promise<void> {
     this.#artifacts.set(message.taskQueue, artifact);
+    this.#dirs.set(message.sha256, artifactDir);
     return this.#ask(this.#loads, { type: 'load', ...message });
   }
 
@@ -103,7 +110,7 @@ export class TenantProcess {
     if (this.#unansweredSince !== undefined) {
       if (now - this.#unansweredSince < HUNG_MS || this.#gone) return;
       this.logger.error({ workerPid: this.pid, hungMs: HUNG_MS }, 'worker does not answer; killing it');
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
       return;
     }
     this.#unansweredSince = now;
@@ -121,10 +128,22 @@ export class TenantProcess {
     this.#send({ type: 'drain' });
     const kill = setTimeout(() => {
       this.logger.warn({ workerPid: this.pid }, 'worker did not drain in time; killing it');
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
     }, this.config.drainMs + DRAIN_MARGIN_MS);
     await this.worker.exited;
     clearTimeout(kill);
+  }
+
+  /** A worker whose ports do not come is killed by whoever waits for them (`worker-child.ts`). */
+  async #configure(services: Omit<ServiceOptions, 'artifactDir'>): Promise<void> {
+    try {
+      const artifactDir = (sha256: string): string | undefined => this.#dirs.get(sha256);
+      const { close, ...addresses } = serveWorker(await this.worker.ports, { ...services, artifactDir });
+      void this.worker.exited.then(close);
+      this.worker.channel.send({ type: 'configure', ...this.config, ...addresses } satisfies ToWorker);
+    } catch (error) {
+      this.logger.error({ workerPid: this.pid, err: error }, 'worker has no ports');
+    }
   }
 
   #ask(waiters: Map<string, Waiter>, message: ToWorker & { taskQueue: string }): Promise<void> {
@@ -136,15 +155,15 @@ export class TenantProcess {
   }
 
   #send(message: ToWorker): void {
-    // A closed channel is followed by 'exit', which settles what waits.
-    if (this.worker.child.connected) this.worker.child.send(message, () => undefined);
+    // A closed channel is followed by the process's end, which settles what waits.
+    void this.#configured.then(() => this.worker.channel.send(message));
   }
 
   #receive(raw: unknown): void {
     const parsed = fromWorkerSchema.safeParse(raw);
     if (!parsed.success) {
       this.logger.error({ workerPid: this.pid }, 'unreadable message from a worker; killing it');
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
       return;
     }
     this.#handle(parsed.data);

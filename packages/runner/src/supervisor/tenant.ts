@@ -14,6 +14,7 @@
  */
 import { type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { type TemporalTarget } from '../protocol.js';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
@@ -42,7 +43,8 @@ interface Slot {
 export interface TenantContext {
   tenantId: string;
   temporal: TemporalTarget;
-  apiBaseUrl: string;
+  serverUrl: string;
+  egress: EgressPolicy;
   mint: TokenMint;
   drainMs: number;
   cache: ArtifactCache;
@@ -154,10 +156,11 @@ export class Tenant {
   }
 
   #start(): void {
-    const { tenantId, temporal, apiBaseUrl, drainMs, mint, logger } = this.context;
+    const { tenantId, temporal, serverUrl, egress, drainMs, mint, logger } = this.context;
     const process = new TenantProcess(
       this.context.takeWorker(),
-      { tenantId, temporal, apiBaseUrl, drainMs },
+      { tenantId, drainMs },
+      { temporal, serverUrl, egress, logger },
       mint,
       logger,
       (taskQueue, reason) => this.#onFailed(process, taskQueue, reason),
@@ -234,14 +237,13 @@ export class Tenant {
       handedOver = this.#process === process;
       const message = {
         taskQueue: artifact.taskQueue,
-        artifactDir: slot.lease.dir,
         sha256: artifact.artifactSha256,
         workflowName: artifact.workflowName,
         version: artifact.workflowVersion,
         hasActivities: slot.lease.hasActivities,
         dryRun: artifact.dryRun,
       };
-      await process.load(message, artifact);
+      await process.load(message, artifact, slot.lease.dir);
       const totalMs = Math.round(performance.now() - startedAt);
       const { taskQueue, workflowName, workflowVersion } = artifact;
       this.context.logger.info(
