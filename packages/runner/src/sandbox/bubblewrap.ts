@@ -38,7 +38,9 @@ export class Bubblewrap implements Sandbox {
     readonly walls: readonly Wall[],
   ) {
     this.#etc = openTexts(ETC_FILES);
-    this.#flags = permissionFlags([...code, '/etc/', '/proc/', '/usr/share/'], [INSIDE.home, INSIDE.tmp]);
+    this.#flags = can.permission
+      ? permissionFlags([...code, '/etc/', '/proc/', '/usr/share/'], [INSIDE.home, INSIDE.tmp])
+      : [];
   }
 
   get ownNetwork(): boolean {

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { bubblewrapArguments } from './bubblewrap-arguments.js';
 import { ControlGroups } from './cgroups.js';
 import { closedTo } from './code-roots.js';
+import { permissionFlags } from './permission.js';
 import { type SandboxLimits } from './sandbox.js';
 import { userWords } from './spawn.js';
 import { systemFolders } from './system-folders.js';
@@ -18,6 +19,8 @@ export interface Capabilities {
   groups: ControlGroups;
   /** Absolute path of util-linux's program. */
   prlimit: string | undefined;
+  /** Whether this Node has permission flags. */
+  permission: boolean;
   /** Why `namespaces`, their `network`, and `users` are not there. */
   lacks: { namespaces?: string; network?: string; users?: string };
 }
@@ -27,19 +30,18 @@ const PROBE_TIMEOUT_MS = 5_000;
 /**
  * Finds out by trying: runs one command in the walls that workers would get, and in fewer if that fails.
  *
- * @param id names the runner directory, see {@link ControlGroups.open}
  * @param code what workers must be able to read
  */
 export async function probeCapabilities(
-  id: string,
   code: readonly string[],
   limits: SandboxLimits,
 ): Promise<Capabilities> {
   const [prlimit, setpriv, bwrap] = ['prlimit', 'setpriv', 'bwrap'].map(findProgram);
-  const groups = await ControlGroups.open(id, limits);
+  const groups = await ControlGroups.open(limits);
   const users = usersOrReason(setpriv, code);
   const lacks: Capabilities['lacks'] = users.reason === undefined ? {} : { users: users.reason };
-  const base = { groups, prlimit, lacks, users: users.users };
+  const permission = permissionFlags([], []).length > 0;
+  const base = { groups, prlimit, permission, lacks, users: users.users };
   if (process.platform !== 'linux') {
     lacks.namespaces = 'only Linux has namespaces';
     return { ...base, namespaces: undefined };

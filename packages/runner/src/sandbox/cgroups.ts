@@ -5,9 +5,9 @@
  * ({@link ControlGroup.entries}), before it runs anything else.
  *
  * Invariants
- * 1. All groups lie in one group of this runner directory, which all tenants together share: their processor time
- *    weighs less than that of the platform beside it.
- * 2. A group that a killed supervisor left is emptied and removed by the next `open` of the same runner directory.
+ * 1. All groups lie in one group of this supervisor, which all tenants together share: their processor time weighs less
+ *    than that of the platform beside it.
+ * 2. What a killed supervisor left is emptied and removed by the next `open` of any: its group is named by its process.
  * 3. What cannot be made is no wall; `controllers` has only what a trial write has shown to work.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -85,15 +85,14 @@ export class ControlGroups {
   ) {}
 
   /**
-   * Finds what is delegated to this process and clears what a predecessor left.
-   *
-   * @param id names the runner directory, so that a successor finds the same groups
+   * Finds what is delegated to this process and clears what a killed one left.
    */
-  static async open(id: string, limits: SandboxLimits, files = readCgroupFiles()): Promise<ControlGroups> {
+  static async open(limits: SandboxLimits, files = readCgroupFiles()): Promise<ControlGroups> {
     const usable: (GroupPlace & { shared: string })[] = [];
+    const own = groupName(process.pid);
     for (const place of groupPlaces(files)) {
-      const shared = join(place.dir, `pegasus-tenants-${id}`);
-      if (existsSync(shared)) await clear(shared);
+      await Promise.all(abandoned(place.dir).map((name) => clear(join(place.dir, name))));
+      const shared = join(place.dir, own);
       try {
         prepare(place, shared);
         usable.push({ ...place, shared });
@@ -132,6 +131,30 @@ export class ControlGroups {
   async close(): Promise<void> {
     await Promise.all(this.places.map(({ shared }) => clear(shared)));
   }
+}
+
+/** A process by number and by the moment it began, since numbers are used again. */
+function groupName(pid: number): string {
+  return `pegasus-tenants-${pid}-${startedAt(pid) ?? 0}`;
+}
+
+/** In clock ticks since the machine began; `undefined` for a process that is not there. */
+function startedAt(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may have spaces; the twentieth field after it is the start.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Groups here whose supervisor is gone (invariant 2). */
+function abandoned(dir: string): string[] {
+  return readdirSync(dir).filter((name) => {
+    const pid = /^pegasus-tenants-(\d+)-\d+$/.exec(name)?.[1];
+    return pid !== undefined && groupName(Number(pid)) !== name;
+  });
 }
 
 /** Makes the group of all workers, and one trial group in it. */

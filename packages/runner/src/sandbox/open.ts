@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
@@ -29,7 +27,6 @@ const PACKAGE_DIR = fileURLToPath(new URL('../..', import.meta.url));
  */
 export async function openSandbox(
   mode: SandboxMode,
-  runnerDir: string,
   limits: SandboxLimits,
   homes: WorkerHomes,
   logger: Logger,
@@ -44,7 +41,7 @@ export async function openSandbox(
   }
   const code = workerCode();
   const startedAt = performance.now();
-  const can = await probeCapabilities(groupId(runnerDir), code, limits);
+  const can = await probeCapabilities(code, limits);
   const walls = wallsOf(can);
   const missing = walls.filter(({ up }) => !up);
   if (mode === 'require') requireWalls(missing);
@@ -61,7 +58,7 @@ export async function openSandbox(
 
 /** Which walls this host would give, for a person to read. Leaves nothing behind. */
 export async function inspectSandbox(limits: SandboxLimits): Promise<Wall[]> {
-  const can = await probeCapabilities(`inspect-${process.pid}`, workerCode(), limits);
+  const can = await probeCapabilities(workerCode(), limits);
   await can.groups.close();
   return wallsOf(can);
 }
@@ -78,11 +75,6 @@ function requireWalls(missing: readonly Wall[]): void {
 }
 
 /** What a worker reads to run: Node itself, and the code of the runner. */
-function workerCode(): string[] {
+export function workerCode(): string[] {
   return outermost([realpathSync(process.execPath), ...codeRoots(PACKAGE_DIR)]);
-}
-
-/** The same runner directory has the same groups, so that a successor finds what was left. */
-function groupId(runnerDir: string): string {
-  return createHash('sha256').update(resolve(runnerDir)).digest('hex').slice(0, 12);
 }

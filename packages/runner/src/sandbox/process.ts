@@ -35,7 +35,7 @@ export class ProcessSandbox implements Sandbox {
     const group = groups.make();
     const home = this.homes.make();
     if (user !== undefined) chownSync(home, user, user);
-    const flags = permissionFlags([...this.code, '/etc/ssl/', '/proc/'], [home]);
+    const flags = this.can.permission ? permissionFlags([...this.code, '/etc/ssl/', '/proc/'], [home]) : [];
     const words = [
       ...entryWords(group.entries),
       ...(groups.controllers.includes('cpu') ? [] : niceWords()),

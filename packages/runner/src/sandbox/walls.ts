@@ -1,5 +1,4 @@
 import { type Capabilities } from './capabilities.js';
-import { permissionFlags } from './permission.js';
 import { WALLS, type Wall, type WallName } from './sandbox.js';
 
 /** Which walls stand on this host, and by what; what each of the others lacks. */
@@ -25,10 +24,9 @@ export function wallsOf(can: Capabilities): Wall[] {
     tasks,
     disk: inside ? [true, 'home and temporary directory are sized, in memory'] : [false, without],
     syscalls: [false, 'no filter of system calls beyond what namespaces and user ids refuse'],
-    permission:
-      permissionFlags([], []).length > 0
-        ? [true, 'Node’s permission flags']
-        : [false, 'this version of Node has no permission flags'],
+    permission: can.permission
+      ? [true, 'Node’s permission flags']
+      : [false, 'this version of Node has no permission flags'],
   };
   return WALLS.map((name) => ({ name, up: found[name][0], detail: found[name][1] }));
 

@@ -33,7 +33,7 @@ runMain(logger, async () => {
   await cache.open();
   const homes = new WorkerHomes(settings.dir);
   await homes.clear();
-  const sandbox = await openSandbox(settings.sandbox, settings.dir, settings.sandboxLimits, homes, logger);
+  const sandbox = await openSandbox(settings.sandbox, settings.sandboxLimits, homes, logger);
   const spawn = (): WorkerChild => startWorker(sandbox, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
