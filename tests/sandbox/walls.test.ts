@@ -170,27 +170,6 @@ describe('processes', () => {
     await eventually(async () => expect(await readdir('/proc')).not.toContain(String(pid)));
   });
 
-  test(
-    'threads count too',
-    async () => {
-      const code = await (
-        await cell()
-      )
-        .run(
-          `const { Worker } = require('node:worker_threads');
-      for (let n = 0; n < 200; n += 1) {
-        const thread = new Worker('setInterval(() => {}, 1000)', { eval: true, resourceLimits: { stackSizeMb: 1 } });
-        const end = await new Promise((resolve) => { thread.on('error', (e) => resolve(e.code ?? e.message)); thread.on('online', () => resolve()); });
-        if (end) return end;
-      }
-      return 'none';`,
-        )
-        .catch(() => 'ended');
-      expect(code).not.toBe('none');
-    },
-    MINUTE,
-  );
-
   test('all die with the keeper of their namespaces; its exit code is the worker’s', async () => {
     const one = await cell();
     await one.goesOn();

@@ -1,14 +1,12 @@
-import { type Duplex } from 'node:stream';
+import { pipeline, type Duplex } from 'node:stream';
 
-/** Joins two connections: what one says the other hears, half-closes included; the end of one is the end of both. */
+/** Joins two connections: what one says the other hears, half-closes included; what breaks one breaks both. */
 export function join(one: Duplex, other: Duplex): void {
-  one.pipe(other).pipe(one);
-  const end = (): void => {
+  const broken = (error: Error | null | undefined): void => {
+    if (!error) return;
     one.destroy();
     other.destroy();
   };
-  for (const stream of [one, other]) {
-    stream.on('error', end);
-    stream.on('close', end);
-  }
+  pipeline(one, other, broken);
+  pipeline(other, one, broken);
 }

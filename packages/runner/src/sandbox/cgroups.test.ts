@@ -81,7 +81,7 @@ test('a group of version 2 is made in the one of this supervisor, which hands it
   expect(groups.controllers).toEqual(['memory', 'pids']);
   const [entry] = groups.make().entries;
   expect(entry).toMatch(
-    new RegExp(`/app\\.slice/pegasus-tenants-${process.pid}-\\d+/worker-1/cgroup\\.procs$`),
+    new RegExp(`/app\\.slice/pegasus-tenants-${process.pid}-\\d+-\\d+/worker-1/cgroup\\.procs$`),
   );
   const worker = join(entry!, '..');
   expect(await readFile(join(worker, 'memory.max'), 'utf8')).toBe('1000');
@@ -89,13 +89,13 @@ test('a group of version 2 is made in the one of this supervisor, which hands it
 });
 
 test('what a supervisor left that is gone is removed, a living one’s stays (invariant 2)', async () => {
-  await mkdir(join(dir, 'pids/pegasus-tenants-999999999-1/worker-1'), { recursive: true });
-  await mkdir(join(dir, `pids/pegasus-tenants-${process.pid}-0/worker-1`), { recursive: true });
+  await mkdir(join(dir, 'pids/pegasus-tenants-999999999-1-1/worker-1'), { recursive: true });
+  await mkdir(join(dir, `pids/pegasus-tenants-${process.pid}-0-1/worker-1`), { recursive: true });
   const parent = (await readFile(`/proc/${process.ppid}/stat`, 'latin1')).split(') ')[1]!.split(' ')[19]!;
-  const living = `pegasus-tenants-${process.ppid}-${parent}`;
+  const living = `pegasus-tenants-${process.ppid}-${parent}-1`;
   await mkdir(join(dir, 'pids', living), { recursive: true });
   await ControlGroups.open(limits, { membership: '8:pids:/', mounts: v1('pids') });
   const left = await readdir(join(dir, 'pids'));
   expect(left).toContain(living);
-  expect(left.filter((name) => name.includes('999999999') || name.endsWith(`${process.pid}-0`))).toEqual([]);
+  expect(left.filter((name) => name.includes('999999999') || name.endsWith(`${process.pid}-0-1`))).toEqual([]);
 });

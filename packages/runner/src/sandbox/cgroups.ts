@@ -89,7 +89,7 @@ export class ControlGroups {
    */
   static async open(limits: SandboxLimits, files = readCgroupFiles()): Promise<ControlGroups> {
     const usable: (GroupPlace & { shared: string })[] = [];
-    const own = groupName(process.pid);
+    const own = `${groupName(process.pid)}-${(opened += 1)}`;
     for (const place of groupPlaces(files)) {
       await Promise.all(abandoned(place.dir).map((name) => clear(join(place.dir, name))));
       const shared = join(place.dir, own);
@@ -133,6 +133,9 @@ export class ControlGroups {
   }
 }
 
+/** A process may open several: they share nothing. */
+let opened = 0;
+
 /** A process by number and by the moment it began, since numbers are used again. */
 function groupName(pid: number): string {
   return `pegasus-tenants-${pid}-${startedAt(pid) ?? 0}`;
@@ -152,8 +155,8 @@ function startedAt(pid: number): number | undefined {
 /** Groups here whose supervisor is gone (invariant 2). */
 function abandoned(dir: string): string[] {
   return readdirSync(dir).filter((name) => {
-    const pid = /^pegasus-tenants-(\d+)-\d+$/.exec(name)?.[1];
-    return pid !== undefined && groupName(Number(pid)) !== name;
+    const pid = /^pegasus-tenants-(\d+)-\d+-\d+$/.exec(name)?.[1];
+    return pid !== undefined && !name.startsWith(`${groupName(Number(pid))}-`);
   });
 }
 

@@ -89,6 +89,8 @@ async function listen(): Promise<WorkerPort> {
 function portOf(server: Server, address: string): WorkerPort {
   const sockets = new Set<Socket>();
   server.maxConnections = MAX_CONNECTIONS;
+  // Who has said all may still listen: a tunnel carries any protocol.
+  Object.assign(server, { allowHalfOpen: true });
   server.on('error', () => server.close());
   server.on('connection', (socket) => {
     sockets.add(socket);
