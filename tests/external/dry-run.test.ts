@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Action, type RecordedMutation } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
-import { parseEgressExceptions } from '../../packages/server/src/infra/egress.js';
+import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
 import { runtimeServer, type RuntimeServer } from '../runtime/support.js';
 import { failure, openAnyDialect, testServer, type TestServer } from '../server/support.js';
 import { ApiServer, json } from './api-server.js';

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Connection, type ExternalAnswer } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
-import { parseEgressExceptions } from '../../packages/server/src/infra/egress.js';
+import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
 import { expectGolden } from '../server/golden.js';
 import { failure, forEachDialect, testServer, type TestServer } from '../server/support.js';
 import { eventually } from '../support/wait.js';

@@ -22,7 +22,10 @@ let workflowId: string;
 beforeAll(async () => {
   database = await createDatabase();
   shop = await startPaymentService({ failureRate: 0 });
-  platform = await startTestPlatform({ env: { DATABASE_URL: database.url } });
+  const allowed = new URL(shop.url).host;
+  platform = await startTestPlatform({
+    env: { DATABASE_URL: database.url, PEGASUS_EGRESS_ALLOW: allowed },
+  });
   client = new PegasusClient({ baseUrl: platform.url, token: platform.tenant.apiKey });
   ({ id: workflowId } = await publishProject(client, EXAMPLE));
 }, 5 * MINUTES);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createLogger } from '@pegasus-workflows/kit';
 import { describe, expect, it } from 'vitest';
-import { parseEgressExceptions } from '../../packages/server/src/infra/egress.js';
+import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
 import { LogProvider } from '../../packages/server/src/sms/log-provider.js';
 import { type SmsProvider } from '../../packages/server/src/sms/provider.js';
 import { TwilioProvider } from '../../packages/server/src/sms/twilio.js';

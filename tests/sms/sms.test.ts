@@ -3,7 +3,7 @@ import { type SmsMessage, type SmsSent } from '@pegasus-workflows/contracts';
 import { eq } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
-import { parseEgressExceptions } from '../../packages/server/src/infra/egress.js';
+import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
 import { expectGolden } from '../server/golden.js';
 import { failure, forEachDialect, testServer, type TestServer } from '../server/support.js';
 import { eventually } from '../support/wait.js';

@@ -22,15 +22,18 @@ export async function findCommand(name: string): Promise<string | undefined> {
 
 /**
  * A program that tests drive: the one of this machine, else Debian's package of that name where this user may install
- * it. @throws Error with the command that installs it, where this user may not
+ * it.
+ *
+ * @param packageName where it is another than the program's
+ * @throws Error with the command that installs it, where this user may not
  */
-export async function requireCommand(name: string): Promise<string> {
+export async function requireCommand(name: string, packageName = name): Promise<string> {
   const found = await findCommand(name);
   if (found) return found;
-  const reason = await install(name);
+  const reason = await install(packageName);
   const installed = await findCommand(name);
   if (installed) return installed;
-  throw new Error(`These tests need ${name}: apt-get install ${name} (${reason})`);
+  throw new Error(`These tests need ${name}: apt-get install ${packageName} (${reason})`);
 }
 
 /** @returns why it did not work, or an empty text */

@@ -13,7 +13,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
-import { parseEgressExceptions } from '../../packages/server/src/infra/egress.js';
+import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
 import { rightSignature } from '../../packages/server/src/ingress/signature.js';
 import { createWebhooks } from '../../packages/server/src/webhooks/routes.js';
 import { artifact } from '../server/artifacts.js';

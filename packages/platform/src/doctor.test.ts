@@ -37,7 +37,7 @@ it('looks at everything a start needs, and gives whatever is not in order one re
     'Data directory',
     'Free disk',
     'Port',
-    'bubblewrap',
+    'Sandbox',
   ]);
   for (const one of findings) expect(one.status === 'ok' || one.fix !== undefined).toBe(true);
 });

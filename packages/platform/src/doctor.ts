@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseTemporalSettings } from '@pegasus-workflows/kit';
+import { inspectSandbox, REQUIRED_WALLS } from '@pegasus-workflows/runner';
 import { dataLayout, defaultDataDir } from './data/layout.js';
 import { DEFAULT_PORT } from './http-port.js';
 import { findOnPath } from './process/find-on-path.js';
@@ -45,7 +46,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Finding[]
     writable(dataDir),
     freeDisk(dataDir),
     httpPort(options.port ?? DEFAULT_PORT),
-    bubblewrap(env),
+    sandbox(),
   ]);
 }
 
@@ -177,13 +178,24 @@ async function httpPort(port: number): Promise<Finding> {
       };
 }
 
-async function bubblewrap(env: NodeJS.ProcessEnv): Promise<Finding> {
-  const path = await findOnPath('bwrap', env);
-  return path
-    ? { name: 'bubblewrap', status: 'ok', detail: path }
-    : {
-        name: 'bubblewrap',
-        status: 'ok',
-        detail: 'not found; optional: tenant workers are separate processes with or without it',
-      };
+/** What stands between tenant code and this machine. */
+async function sandbox(): Promise<Finding> {
+  const name = 'Sandbox';
+  try {
+    const walls = await inspectSandbox();
+    const missing = walls.filter(({ up }) => !up);
+    const standing = walls.filter(({ up }) => up).map((wall) => wall.name);
+    const detail = `tenant code is held by: ${standing.join(', ') || 'nothing'}`;
+    if (missing.length === 0) return { name, status: 'ok', detail };
+    const lacks = missing.map((wall) => `${wall.name} (${wall.detail})`).join('; ');
+    const required = missing.some((wall) => REQUIRED_WALLS.includes(wall.name));
+    return {
+      name,
+      status: required ? 'warn' : 'ok',
+      detail: `${detail}; not by: ${lacks}`,
+      fix: 'see docs/sandbox.md for what each wall needs',
+    };
+  } catch (error) {
+    return { name, status: 'warn', detail: error instanceof Error ? error.message : String(error) };
+  }
 }

@@ -1,7 +1,7 @@
 /**
- * Job: the messages between the supervisor (trusted) and a tenant's worker process (untrusted), over Node's IPC.
+ * Job: the messages between the supervisor (trusted) and a tenant's worker process (untrusted), over a pipe (`channel.ts`).
  *
- * Boundary: both sides parse what they receive with these schemas. Serialization is JSON on purpose: the supervisor
+ * Boundary: both sides parse what they receive with these schemas. JSON on purpose: the supervisor
  * must not run V8's structured-clone reader over bytes that tenant code can write.
  *
  * Credentials: a worker knows no address of Temporal and none of its credentials. `configure` carries the supervisor's
@@ -29,6 +29,8 @@ const configureSchema = z.strictObject({
   gateway: gatewaySchema,
   /** Where activities reach the platform: `PEGASUS_API_BASE_URL`. */
   apiBaseUrl: z.string(),
+  /** Where this worker finds what its supervisor has for it: the files of its artifacts. */
+  supervisorUrl: z.string(),
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
   drainMs: z.number().int().nonnegative(),
 });
@@ -36,8 +38,7 @@ const configureSchema = z.strictObject({
 const loadSchema = z.strictObject({
   type: z.literal('load'),
   taskQueue,
-  /** Absolute path of the verified, unpacked artifact. */
-  artifactDir: z.string(),
+  /** What the worker asks its supervisor for the files by. */
   sha256: z.string(),
   workflowName: z.string(),
   version: z.string(),

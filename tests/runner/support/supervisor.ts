@@ -59,8 +59,9 @@ export class RunnerBench {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.supervisor = child;
-    createInterface({ input: child.stderr! }).on('line', (line) =>
-      this.logs.push(JSON.parse(line) as LogLine),
+    createInterface({ input: child.stderr! }).on(
+      'line',
+      (line) => (process.env.PT && console.log(line)) || this.logs.push(JSON.parse(line) as LogLine),
     );
     const [message] = (await once(child, 'message')) as [{ type: string }];
     if (message.type !== 'ready') throw new Error(`supervisor said ${message.type} before ready`);
@@ -93,6 +94,15 @@ export class RunnerBench {
       workflowExecutionTimeout: '90s',
       args: [{ executionId: randomUUID(), input }],
     });
+  }
+
+  /** Pid, as this machine has it, of the worker that an artifact was loaded by last. Waits for one. */
+  async workerOf(tenantId: string, artifact: Artifact): Promise<number> {
+    const { taskQueue } = demanded(tenantId, artifact);
+    const loads = (line: LogLine): boolean =>
+      line.msg === 'artifact loaded' && line['taskQueue'] === taskQueue;
+    await this.logged(loads);
+    return Number(this.logs.filter(loads).at(-1)!['workerPid']);
   }
 
   /** Waits until the supervisor has logged a line that matches. */

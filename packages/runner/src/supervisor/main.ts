@@ -1,10 +1,11 @@
 /**
  * The supervisor's main file: the trusted side of the runner. It asks the server what is in demand, keeps verified
  * artifacts on disk and one worker process per tenant running, and drains them all when told to stop. The server's
- * absence disturbs no running worker; the supervisor's own death ends them (their IPC channel closes), so that a
+ * absence disturbs no running worker; the supervisor's own death ends them (their channel closes), so that a
  * successor starts from nothing.
  */
 import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
+import { openSandbox } from '../sandbox/open.js';
 import { ArtifactCache } from './artifact-cache.js';
 import { Gateway } from '../gateway/gateway.js';
 import { CloseNotices } from './close-notices.js';
@@ -14,7 +15,7 @@ import { ServerClient } from './server-client.js';
 import { parseSupervisorSettings } from './settings.js';
 import { TenantPool } from './tenant-pool.js';
 import { TokenMint } from './token-mint.js';
-import { spawnWorker, type WorkerChild } from './worker-child.js';
+import { startWorker, type WorkerChild } from './worker-child.js';
 import { WorkerHomes } from './worker-homes.js';
 
 /** What shutting down may take beyond the drain itself. */
@@ -34,7 +35,8 @@ runMain(logger, async () => {
   await cache.open();
   const homes = new WorkerHomes(settings.dir);
   await homes.clear();
-  const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
+  const sandbox = await openSandbox(settings.sandbox, settings.sandboxLimits, homes, logger);
+  const spawn = (): WorkerChild => startWorker(sandbox, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
   const gateway = new Gateway(temporal);
@@ -52,6 +54,7 @@ runMain(logger, async () => {
       await loop.stop();
       await pool.close();
       await closed.close();
+      await sandbox.close();
     },
     settings.drainMs + SHUTDOWN_MARGIN_MS,
   );

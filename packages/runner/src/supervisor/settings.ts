@@ -4,11 +4,30 @@ import {
   secretFromEnv,
   temporalConnectionOptions,
 } from '@pegasus-workflows/kit';
+import {
+  parseEgressExceptions,
+  type EgressException,
+  type EgressPolicy,
+} from '@pegasus-workflows/kit/egress';
 import { z } from 'zod';
 import { type TemporalTarget } from '../connection-options.js';
+import { SANDBOX_MODES, type SandboxMode } from '../sandbox/open.js';
+import { type SandboxLimits } from '../sandbox/sandbox.js';
 
 const MIB = 1024 * 1024;
 const positive = z.coerce.number().positive();
+
+/** The kernel's bound on memory lies above the supervisor's, which replaces a worker in order. */
+const HARD_MEMORY = 1.25;
+
+const egressSchema = z.string().transform((text, context): EgressException[] => {
+  try {
+    return parseEgressExceptions(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
 
 const envSchema = z.object({
   PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),
@@ -18,6 +37,12 @@ const envSchema = z.object({
   PEGASUS_RUNNER_MEMORY_MB: positive.default(2048),
   PEGASUS_RUNNER_TENANT_MEMORY_MB: positive.default(1024),
   PEGASUS_RUNNER_CACHE_MB: positive.default(2048),
+  PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
+  PEGASUS_SANDBOX: z.enum(SANDBOX_MODES, { error: 'must be auto, require or off' }).default('auto'),
+  PEGASUS_RUNNER_TENANT_TASKS: positive.int().min(64).default(256),
+  PEGASUS_RUNNER_TENANT_FILES: positive.int().min(128).default(4_096),
+  PEGASUS_RUNNER_TENANT_DISK_MB: positive.default(256),
+  PEGASUS_RUNNER_TENANT_CPUS: z.coerce.number().nonnegative().default(0),
   PEGASUS_RUNTIME_TOKEN_SECONDS: z.coerce.number().int().min(2).max(3_600).default(300),
 });
 
@@ -37,6 +62,10 @@ export interface SupervisorSettings {
   cacheBytes: number;
   /** How long a runtime token is valid; it is renewed at half of it. */
   runtimeTokenSeconds: number;
+  /** Where tenant code may connect to. */
+  egress: EgressPolicy;
+  sandbox: SandboxMode;
+  sandboxLimits: SandboxLimits;
 }
 
 /** Reads the supervisor's environment; throws one sentence naming what is wrong or missing. */
@@ -56,6 +85,16 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
     tenantMemoryBytes: parsed.PEGASUS_RUNNER_TENANT_MEMORY_MB * MIB,
     cacheBytes: parsed.PEGASUS_RUNNER_CACHE_MB * MIB,
     runtimeTokenSeconds: parsed.PEGASUS_RUNTIME_TOKEN_SECONDS,
+    // Whether a connection is encrypted is not the supervisor's to know: it passes on bytes.
+    egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: true },
+    sandbox: parsed.PEGASUS_SANDBOX,
+    sandboxLimits: {
+      memoryBytes: Math.round(parsed.PEGASUS_RUNNER_TENANT_MEMORY_MB * HARD_MEMORY) * MIB,
+      tasks: parsed.PEGASUS_RUNNER_TENANT_TASKS,
+      openFiles: parsed.PEGASUS_RUNNER_TENANT_FILES,
+      diskBytes: Math.round(parsed.PEGASUS_RUNNER_TENANT_DISK_MB * MIB),
+      cpus: parsed.PEGASUS_RUNNER_TENANT_CPUS,
+    },
   };
 }
 

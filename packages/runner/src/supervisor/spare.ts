@@ -20,7 +20,7 @@ export class SpareWorker {
   constructor(private readonly spawn: () => WorkerChild) {}
 
   get pid(): number | undefined {
-    return this.#spare?.child.pid;
+    return this.#spare?.pid();
   }
 
   /** Spawns the spare now, if there is none. */
@@ -39,7 +39,7 @@ export class SpareWorker {
     const spare = this.#spare;
     this.#spare = undefined;
     this.#refillIn(REFILL_AFTER_MS);
-    return spare?.child.connected ? spare : this.spawn();
+    return spare?.channel.open ? spare : this.spawn();
   }
 
   /** Gives its memory back; another follows much later. */
@@ -57,7 +57,7 @@ export class SpareWorker {
   }
 
   #kill(): void {
-    this.#spare?.child.kill('SIGKILL');
+    this.#spare?.kill();
     this.#spare = undefined;
   }
 

@@ -107,12 +107,13 @@ export class TenantPool {
   #tenant(tenantId: string): Tenant {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
-      const { serverUrl, drainMs } = this.settings;
+      const { serverUrl, egress, drainMs } = this.settings;
       tenant = new Tenant({
         tenantId,
         gateway: this.gateway,
         onClosed: this.onClosed,
-        apiBaseUrl: serverUrl,
+        serverUrl,
+        egress,
         mint: this.mint,
         drainMs,
         cache: this.cache,

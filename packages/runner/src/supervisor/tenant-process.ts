@@ -15,6 +15,7 @@
 import { readFile } from 'node:fs/promises';
 import { type DemandedArtifact } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { type Gateway, type GatewaySession } from '../gateway/gateway.js';
 import {
   fromWorkerSchema,
@@ -25,6 +26,7 @@ import {
 } from '../protocol.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
+import { serveWorker } from './worker-services.js';
 
 type WantToken = Extract<FromWorker, { type: 'want-token' }>;
 
@@ -44,9 +46,10 @@ export interface ProcessContext {
   tenantId: string;
   gateway: Gateway;
   mint: TokenMint;
-  /** Where activities reach the platform. */
-  apiBaseUrl: string;
+  serverUrl: string;
+  egress: EgressPolicy;
   drainMs: number;
+  /** A run was closed by a worker's command; ids are Temporal's. */
   onClosed: (workflowId: string, runId: string) => void;
   logger: Logger;
 }
@@ -62,13 +65,15 @@ export class TenantProcess {
   readonly #artifacts = new Map<string, DemandedArtifact>();
   readonly #unloads = new Map<string, Waiter>();
   readonly #session: GatewaySession;
-  /** Settles when `configure` is on its way, which comes before everything else; never, when the process is gone. */
-  readonly #configured: Promise<void>;
   #gone = false;
   #draining: Promise<void> | undefined;
   #reportedRss = 0;
   #queues: QueueStats[] = [];
   #unansweredSince: number | undefined;
+  /** Where the artifacts lie that it was told to load, by sha256. */
+  readonly #dirs = new Map<string, string>();
+  /** Its ports are served and it knows them; or it is gone. */
+  readonly #configured: Promise<void>;
 
   /** @param onFailed a loaded Worker ended by itself: its task queue and the reason */
   constructor(
@@ -76,7 +81,7 @@ export class TenantProcess {
     private readonly context: ProcessContext,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
-    worker.child.on('message', (raw: unknown) => this.#receive(raw));
+    worker.channel.onMessage((raw) => this.#receive(raw));
     void worker.exited.then(() => this.#onExit());
     const { tenantId, gateway, onClosed, logger } = context;
     this.#session = gateway.open({
@@ -95,7 +100,7 @@ export class TenantProcess {
     return this.worker.startedAt;
   }
   get pid(): number | undefined {
-    return this.worker.child.pid;
+    return this.worker.pid();
   }
   /** What each queue was doing at the last answer. */
   get queues(): readonly QueueStats[] {
@@ -103,8 +108,9 @@ export class TenantProcess {
   }
 
   /** Resolves when the artifact's queue is polled; rejects with the reason. */
-  load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact): Promise<void> {
+  load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact, artifactDir: string): Promise<void> {
     this.#artifacts.set(message.taskQueue, artifact);
+    this.#dirs.set(message.sha256, artifactDir);
     return this.#ask(this.#loads, { type: 'load', ...message });
   }
 
@@ -128,11 +134,11 @@ export class TenantProcess {
         { workerPid: this.pid, hungMs: HUNG_MS },
         'worker does not answer; killing it',
       );
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
       return;
     }
     this.#unansweredSince = now;
-    this.#post({ type: 'stats' });
+    this.#send({ type: 'stats' });
   }
 
   /** Resident memory in bytes, as the kernel counts it; where there is no /proc, as the process says. */
@@ -143,54 +149,47 @@ export class TenantProcess {
 
   async #drain(): Promise<void> {
     if (this.#gone) return;
-    this.#post({ type: 'drain' });
+    this.#send({ type: 'drain' });
     const kill = setTimeout(() => {
       this.context.logger.warn({ workerPid: this.pid }, 'worker did not drain in time; killing it');
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
     }, this.context.drainMs + DRAIN_MARGIN_MS);
     await this.worker.exited;
     clearTimeout(kill);
+  }
+
+  /** A worker whose ports do not come is killed by whoever waits for them (`worker-child.ts`). */
+  async #configure(): Promise<void> {
+    try {
+      const artifactDir = (sha256: string): string | undefined => this.#dirs.get(sha256);
+      const { tenantId, serverUrl, egress, drainMs, logger } = this.context;
+      const services = { session: this.#session, serverUrl, egress, artifactDir, logger };
+      const { close, ...addresses } = serveWorker(await this.worker.ports, services);
+      void this.worker.exited.then(close);
+      this.worker.channel.send({ type: 'configure', tenantId, drainMs, ...addresses } satisfies ToWorker);
+    } catch (error) {
+      this.context.logger.error({ workerPid: this.pid, err: error }, 'worker has no ports');
+    }
   }
 
   #ask(waiters: Map<string, Waiter>, message: ToWorker & { taskQueue: string }): Promise<void> {
     if (this.#gone) return Promise.reject(new ProcessGoneError());
     return new Promise((resolve, reject) => {
       waiters.set(message.taskQueue, { resolve, reject });
-      this.#post(message);
+      this.#send(message);
     });
-  }
-
-  async #configure(): Promise<void> {
-    const { tenantId, apiBaseUrl, drainMs } = this.context;
-    const { gateway } = await this.worker.ports;
-    gateway.onConnection((socket) => this.#session.accept(socket));
-    const { address } = gateway;
-    const { credential, namespace } = this.#session;
-    this.#send({
-      type: 'configure',
-      tenantId,
-      gateway: { address, credential, namespace },
-      apiBaseUrl,
-      drainMs,
-    });
-  }
-
-  /** Sends what must come after `configure`. */
-  #post(message: ToWorker): void {
-    // Without ports the process is gone, and what waits for it has been settled.
-    this.#configured.then(() => this.#send(message)).catch(() => undefined);
   }
 
   #send(message: ToWorker): void {
-    // A closed channel is followed by 'exit', which settles what waits.
-    if (this.worker.child.connected) this.worker.child.send(message, () => undefined);
+    // A closed channel is followed by the process's end, which settles what waits.
+    void this.#configured.then(() => this.worker.channel.send(message));
   }
 
   #receive(raw: unknown): void {
     const parsed = fromWorkerSchema.safeParse(raw);
     if (!parsed.success) {
       this.context.logger.error({ workerPid: this.pid }, 'unreadable message from a worker; killing it');
-      this.worker.child.kill('SIGKILL');
+      this.worker.kill();
       return;
     }
     this.#handle(parsed.data);
@@ -235,7 +234,7 @@ export class TenantProcess {
     } catch (error) {
       this.context.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
     }
-    this.#post({ type: 'token', requestId, ...(given ? { given } : {}) });
+    this.#send({ type: 'token', requestId, ...(given ? { given } : {}) });
   }
 
   #onExit(): void {

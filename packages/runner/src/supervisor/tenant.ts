@@ -13,12 +13,10 @@
  * 6. With nothing wanted and nothing loaded there is no process.
  */
 import { type DemandedArtifact } from '@pegasus-workflows/contracts';
-import { failpoint, type Logger } from '@pegasus-workflows/kit';
-import { type Gateway } from '../gateway/gateway.js';
+import { failpoint } from '@pegasus-workflows/kit';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
-import { ProcessGoneError, TenantProcess } from './tenant-process.js';
-import { type TokenMint } from './token-mint.js';
+import { ProcessGoneError, TenantProcess, type ProcessContext } from './tenant-process.js';
 import { type WorkerChild } from './worker-child.js';
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
@@ -39,17 +37,9 @@ interface Slot {
   retryAt: number;
 }
 
-export interface TenantContext {
-  tenantId: string;
-  gateway: Gateway;
-  /** A run was closed by a worker's command; ids are Temporal's. */
-  onClosed: (workflowId: string, runId: string) => void;
-  apiBaseUrl: string;
-  mint: TokenMint;
-  drainMs: number;
+export interface TenantContext extends ProcessContext {
   cache: ArtifactCache;
   takeWorker: () => WorkerChild;
-  logger: Logger;
 }
 
 export class Tenant {
@@ -232,14 +222,13 @@ export class Tenant {
       handedOver = this.#process === process;
       const message = {
         taskQueue: artifact.taskQueue,
-        artifactDir: slot.lease.dir,
         sha256: artifact.artifactSha256,
         workflowName: artifact.workflowName,
         version: artifact.workflowVersion,
         hasActivities: slot.lease.hasActivities,
         dryRun: artifact.dryRun,
       };
-      await process.load(message, artifact);
+      await process.load(message, artifact, slot.lease.dir);
       const totalMs = Math.round(performance.now() - startedAt);
       const { taskQueue, workflowName, workflowVersion } = artifact;
       this.context.logger.info(

@@ -1,9 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { type Duplex } from 'node:stream';
 import { type Logger } from '@pegasus-workflows/kit';
-import { type WorkerHomes } from './worker-homes.js';
-import { loopbackPort, type WorkerPorts } from './worker-ports.js';
+import { Channel } from '../channel.js';
+import { OWN_NETWORK_ARGUMENT } from '../own-network-ports.js';
+import { CHANNEL_FD, type Launched, type ProcessEnd, type Sandbox } from '../sandbox/sandbox.js';
 import { forwardOutput } from './worker-output.js';
+import { portsFromWorker, portsOnLoopback, type WorkerPorts } from './worker-ports.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 /** All that a worker inherits. No path of the platform, no address, no token. */
@@ -13,47 +15,65 @@ const HEAP_SHARE = 0.5;
 const MIB = 1024 * 1024;
 
 export interface WorkerChild {
-  child: ChildProcess;
-  /** Settles when the process is gone. */
-  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** Where it reaches the supervisor. Rejects when the process is gone before. */
+  /** Where its messages come and go. */
+  channel: Channel;
+  /** Its ways to the supervisor. Settles before anything is asked of it; rejects when the process is gone. */
   ports: Promise<WorkerPorts>;
+  /** Settles when the process is gone. */
+  exited: Promise<ProcessEnd>;
+  /** Pid of the worker itself as this side sees it, once it is known. */
+  pid(): number | undefined;
+  /** Ends it and all that it may have started, now. */
+  kill(): void;
   /** `performance.now()` of the spawn. */
   startedAt: number;
 }
 
-/** Spawns a worker process that belongs to no tenant yet, in a private directory that goes with it. */
-export function spawnWorker(homes: WorkerHomes, tenantMemoryBytes: number, logger: Logger): WorkerChild {
-  const home = homes.make();
+/** Starts a worker process that belongs to no tenant yet, in a private directory that goes with it. */
+export function startWorker(sandbox: Sandbox, tenantMemoryBytes: number, logger: Logger): WorkerChild {
   // Two malloc arenas instead of eight per core: measured, a tenth less resident memory and no slower.
-  const env: NodeJS.ProcessEnv = {
-    HOME: home,
-    TMPDIR: home,
-    NODE_ENV: 'production',
-    MALLOC_ARENA_MAX: '2',
-  };
+  const env: NodeJS.ProcessEnv = { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2' };
   for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name];
-  const child = fork(WORKER_MAIN, [], {
-    cwd: home,
-    env,
+  const startedAt = performance.now();
+  const launched = sandbox.launch({
+    main: WORKER_MAIN,
+    args: sandbox.ownNetwork ? [OWN_NETWORK_ARGUMENT] : [],
     execArgv: [`--max-old-space-size=${Math.round((tenantMemoryBytes * HEAP_SHARE) / MIB)}`],
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    serialization: 'json',
+    env,
   });
+  const { child, exited } = launched;
   if (child.stdout) forwardOutput(child.stdout, 'stdout', logger);
   if (child.stderr) forwardOutput(child.stderr, 'stderr', logger);
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-    // A process that could not be spawned emits no 'exit'.
-    child.once('error', (error) => {
-      logger.error({ err: error }, 'worker process failed');
-      if (child.pid === undefined) resolve({ code: null, signal: null });
-    });
+  child.once('error', (error) => logger.error({ err: error }, 'worker process failed'));
+  return {
+    channel: channelOf(launched, logger),
+    ports: portsFor(sandbox, launched),
+    exited,
+    startedAt,
+    pid: launched.pid,
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+function channelOf({ child, pid }: Launched, logger: Logger): Channel {
+  const channel = new Channel(child.stdio[CHANNEL_FD] as Duplex);
+  channel.onEnd((reason) => {
+    if (reason === undefined) return;
+    logger.error({ workerPid: pid(), reason }, 'unreadable message from a worker; killing it');
+    child.kill('SIGKILL');
   });
-  const ports = loopbackPort().then((gateway) => ({ gateway }));
-  void exited.then(async () => {
-    await homes.remove(home);
-    (await ports.catch(() => undefined))?.gateway.close();
-  });
-  return { child, exited, ports, startedAt: performance.now() };
+  return channel;
+}
+
+function portsFor(sandbox: Sandbox, { child, exited }: Launched): Promise<WorkerPorts> {
+  const ports = sandbox.ownNetwork ? portsFromWorker(child, exited) : portsOnLoopback();
+  ports.then(
+    ({ gateway, http, tunnel }) =>
+      void exited.then(() => {
+        for (const port of [gateway, http, tunnel]) port?.close();
+      }),
+    // What it handed out was wrong, or it is gone already.
+    () => child.kill('SIGKILL'),
+  );
+  return ports;
 }

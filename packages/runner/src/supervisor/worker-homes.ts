@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { closedTo } from '../sandbox/code-roots.js';
 
 /**
  * Private directories of worker processes, in the system's temporary directory, so that a worker's environment names
@@ -11,6 +12,8 @@ import { join, resolve } from 'node:path';
  */
 export class WorkerHomes {
   readonly #prefix: string;
+  /** A worker with a user id of its own has to get to its directory. */
+  readonly #base = [tmpdir(), '/tmp'].find((dir) => closedTo(dir) === undefined) ?? tmpdir();
 
   constructor(runnerDir: string) {
     const id = createHash('sha256').update(resolve(runnerDir)).digest('hex').slice(0, 12);
@@ -19,7 +22,7 @@ export class WorkerHomes {
 
   /** A fresh directory that only this user can enter. */
   make(): string {
-    return mkdtempSync(join(tmpdir(), this.#prefix));
+    return mkdtempSync(join(this.#base, this.#prefix));
   }
 
   /** Removes one; a worker that still writes there is not an error. */
@@ -29,8 +32,8 @@ export class WorkerHomes {
 
   /** Removes all that a predecessor left. Call before the first `make`. */
   async clear(): Promise<void> {
-    const names = await readdir(tmpdir()).catch(() => []);
+    const names = await readdir(this.#base).catch(() => []);
     const left = names.filter((name) => name.startsWith(this.#prefix));
-    await Promise.all(left.map((name) => this.remove(join(tmpdir(), name))));
+    await Promise.all(left.map((name) => this.remove(join(this.#base, name))));
   }
 }

@@ -25,6 +25,9 @@ import { activityInterceptor, type ActivityGauge } from './activity-interceptor.
 import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
 
+/** What to load, and the folder that its files are in while it is loaded. */
+export type LoadFrom = LoadMessage & { artifactDir: string };
+
 interface Loaded {
   worker: Worker;
   /** Settles, never rejects, when the Worker has stopped. */
@@ -51,7 +54,7 @@ export class WorkerHost {
   ) {}
 
   /** Starts polling the artifact's task queue. Rejects with the reason when it cannot be loaded. */
-  async load(message: LoadMessage): Promise<void> {
+  async load(message: LoadFrom): Promise<void> {
     const { taskQueue } = message;
     if (this.#draining) throw new Error('this worker is draining');
     if (this.#loaded.has(taskQueue) || this.#loading.has(taskQueue))
@@ -137,7 +140,7 @@ export class WorkerHost {
     return this.#connection;
   }
 
-  async #createWorker(message: LoadMessage, gauge: ActivityGauge): Promise<Worker> {
+  async #createWorker(message: LoadFrom, gauge: ActivityGauge): Promise<Worker> {
     const { taskQueue, artifactDir, hasActivities, dryRun } = message;
     const activities = hasActivities
       ? loadActivities(join(artifactDir, ARTIFACT_PATHS.activityBundle))

@@ -7,9 +7,15 @@
  * to finish, and the process ends with its own exit code: what state the code left behind is unknown, so the
  * supervisor starts a fresh process.
  */
+import { Socket } from 'node:net';
 import { createLogger } from '@pegasus-workflows/kit';
+import { Channel } from '../channel.js';
+import { OWN_NETWORK_ARGUMENT } from '../own-network-ports.js';
 import { toWorkerSchema, WORKER_EXIT, type FromWorker, type ToWorker } from '../protocol.js';
+import { CHANNEL_FD } from '../sandbox/sandbox.js';
+import { withArtifactFiles } from './artifact-files.js';
 import { type WorkerHost } from './host.js';
+import { handOutPorts, tunnelConnections } from './own-network.js';
 import { runtimeEnv } from './runtime-env.js';
 import { type AskedRun, type GivenToken } from './token-keeper.js';
 
@@ -17,13 +23,23 @@ import { type AskedRun, type GivenToken } from './token-keeper.js';
 const SHORT_DRAIN_MS = 1_000;
 
 const logger = createLogger('worker');
-// Registered before the SDK's slow import, so that nothing sent meanwhile is lost.
+const channel = new Channel(new Socket({ fd: CHANNEL_FD }));
+const ownNetwork = process.argv.includes(OWN_NETWORK_ARGUMENT);
+// Both before anything of a tenant; the supervisor configures nobody whose ports it does not have.
+if (ownNetwork) {
+  tunnelConnections();
+  handOutPorts().catch((error: unknown) => {
+    logger.fatal({ err: error }, 'the ports to the supervisor cannot be made');
+    process.exit(1);
+  });
+}
 const sdk = import('./sdk.js');
+let supervisorUrl = '';
 let host: WorkerHost | undefined;
 let ending = false;
 
 function send(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  channel.send(message);
 }
 
 /** Requests for runtime tokens that the supervisor has not answered; when it is gone, so is this process, soon. */
@@ -47,6 +63,7 @@ async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case 'configure':
       if (host) return;
+      supervisorUrl = message.supervisorUrl;
       process.env = runtimeEnv(process.env, message.apiBaseUrl);
       host = createHost(message, askForToken, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
@@ -57,8 +74,11 @@ async function handle(message: ToWorker): Promise<void> {
       const startedAt = performance.now();
       const { taskQueue } = message;
       try {
-        if (!host) throw new Error('load before configure');
-        await host.load(message);
+        const loading = host;
+        if (!loading) throw new Error('load before configure');
+        await withArtifactFiles(supervisorUrl, message, (artifactDir) =>
+          loading.load({ ...message, artifactDir }),
+        );
         send({ type: 'loaded', taskQueue, durationMs: Math.round(performance.now() - startedAt) });
       } catch (error) {
         logger.error({ taskQueue, err: error }, 'artifact could not be loaded');
@@ -93,8 +113,7 @@ async function end(code: number, limitMs?: number): Promise<void> {
   } catch (error) {
     logger.warn({ err: error }, 'drain failed');
   }
-  if (!process.connected) process.exit(code);
-  process.send?.({ type: 'drained' } satisfies FromWorker, () => process.exit(code));
+  channel.send({ type: 'drained' } satisfies FromWorker, () => process.exit(code));
 }
 
 function escaped(kind: string): (error: unknown) => void {
@@ -110,7 +129,7 @@ function abandoned(): void {
   void end(WORKER_EXIT.done);
 }
 
-process.on('message', (raw: unknown) => {
+channel.onMessage((raw) => {
   const parsed = toWorkerSchema.safeParse(raw);
   if (!parsed.success) {
     logger.fatal({ issues: parsed.error.issues.length }, 'unreadable message from the supervisor');
@@ -119,14 +138,11 @@ process.on('message', (raw: unknown) => {
   }
   void handle(parsed.data);
 });
-process.on('disconnect', abandoned);
+channel.onEnd(abandoned);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => void end(WORKER_EXIT.done));
 process.on('uncaughtException', escaped('uncaughtException'));
 process.on('unhandledRejection', escaped('unhandledRejection'));
-
-// A supervisor that died while this process was importing its modules: nobody heard the event.
-if (!process.connected) abandoned();
 
 sdk.then(
   ({ installRuntime }) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PegasusError, type ClientCredentialsConfig } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
-import { type EgressPolicy } from '../infra/egress.js';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { safeFetch } from '../infra/safe-fetch.js';
 
 /**

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { checkAddresses, checkUrl, type EgressPolicy } from './egress.js';
+import { checkAddresses, checkUrl, type EgressPolicy } from '@pegasus-workflows/kit/egress';
 
 /**
  * Tells a person at once that a URL will be refused, instead of after the first run has ended. Every call is

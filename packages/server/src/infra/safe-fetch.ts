@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { Client, type Dispatcher } from 'undici';
-import { checkAddresses, checkUrl, type EgressPolicy } from './egress.js';
+import { checkAddresses, checkUrl, type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { readBody } from './safe-fetch-body.js';
 import { nextHop, type Hop } from './safe-fetch-redirect.js';
 import { checkHeaders, checkMethod } from './safe-fetch-headers.js';
@@ -10,7 +10,7 @@ import { checkHeaders, checkMethod } from './safe-fetch-headers.js';
 /**
  * Job: one HTTP call to a place that a tenant named, that cannot be turned against the platform's own network.
  *
- * Boundary: the only way out for URLs of tenants. What may be reached is said by `egress.ts`; meaning is the caller's.
+ * Boundary: the only way out for URLs of tenants. What may be reached is said by `kit/egress.ts`; meaning is the caller's.
  *
  * Invariants
  * 1. A connection is made to an address that was checked, and to no other: the host is resolved once per hop, every

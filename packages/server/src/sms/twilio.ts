@@ -1,6 +1,6 @@
 import { PegasusError, type ErrorCode } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
-import { type EgressPolicy } from '../infra/egress.js';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch, wasNeverSent, type SafeResponse } from '../infra/safe-fetch.js';
 import { PROVIDER_MS, type OutgoingSms, type SmsOutcome, type SmsProvider } from './provider.js';

@@ -1,5 +1,5 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { type EgressPolicy } from '../infra/egress.js';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch } from '../infra/safe-fetch.js';
 import { signedHeaders, type SignedMessage } from './sign.js';
