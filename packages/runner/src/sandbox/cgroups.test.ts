@@ -97,5 +97,7 @@ test('what a supervisor left that is gone is removed, a living one’s stays (in
   await ControlGroups.open(limits, { membership: '8:pids:/', mounts: v1('pids') });
   const left = await readdir(join(dir, 'pids'));
   expect(left).toContain(living);
-  expect(left.filter((name) => name.includes('999999999') || name.endsWith(`${process.pid}-0-1`))).toEqual([]);
+  expect(left.filter((name) => name.includes('999999999') || name.endsWith(`${process.pid}-0-1`))).toEqual(
+    [],
+  );
 });
