@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
@@ -158,8 +159,10 @@ describe('past the clients', () => {
 });
 
 describe('the channel to the supervisor', () => {
-  test('takes no handles: what Node’s IPC would carry does not exist any more', async () => {
-    expect(await cell.run(`return [typeof process.send, process.connected];`)).toEqual(['undefined', false]);
+  test('takes no handles: Node’s IPC, which would carry them, is closed', async () => {
+    const body = `return new Promise((resolve) => process.send({}, (error) => resolve(error?.code ?? 'sent')));`;
+    expect(await cell.run(body)).toBe('ERR_IPC_CHANNEL_CLOSED');
+    expect(await cell.run('return process.connected;')).toBe(false);
   });
 
   test.each([
@@ -179,15 +182,10 @@ describe('the channel to the supervisor', () => {
   );
 
   test('a handle that is no port, or one port twice, ends the worker before it is anybody’s', async () => {
-    const { fork } = await import('node:child_process');
-    const child = fork('-e', [], {
-      execPath: process.execPath,
-      execArgv: [
-        '-e',
-        `const s = require('net').createServer().listen(0, '127.0.0.1', () => { for (let n = 0; n < 50; n += 1) process.send({ type: 'port', name: 'http' }, s); });`,
-      ],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
+    const flood = `const s = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+      for (let n = 0; n < 50; n += 1) process.send({ type: 'port', name: 'http' }, s, {}, () => {});
+    }); process.on('disconnect', () => setInterval(() => {}, 1000));`;
+    const child = spawn(process.execPath, ['-e', flood], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const exited = once(child, 'exit');
     await expect(portsFromWorker(child, exited)).rejects.toThrow('something else than its ports');
     expect(child.connected).toBe(false);

@@ -59,9 +59,8 @@ export class RunnerBench {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.supervisor = child;
-    createInterface({ input: child.stderr! }).on(
-      'line',
-      (line) => (process.env.PT && console.log(line)) || this.logs.push(JSON.parse(line) as LogLine),
+    createInterface({ input: child.stderr! }).on('line', (line) =>
+      this.logs.push(JSON.parse(line) as LogLine),
     );
     const [message] = (await once(child, 'message')) as [{ type: string }];
     if (message.type !== 'ready') throw new Error(`supervisor said ${message.type} before ready`);
