@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { payloadKey, sealedKeyId, UnreadablePayloadError, type Payload } from './payload-cipher.js';
+import { payloadKey, sealedKeyId, type UnreadablePayloadError, type Payload } from './payload-cipher.js';
 import { payloadCodec } from './payload-codec.js';
 
 const tenantId = randomUUID();
