@@ -1,0 +1,42 @@
+import { sql } from 'drizzle-orm';
+import { integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { tenantId } from './access.js';
+import { createdAt, createdBy, id, instant } from './columns.js';
+
+/** What a tenant's payloads in Temporal are encrypted with. None is ever deleted: histories need the old ones. */
+export const payloadKeys = pgTable(
+  'payload_keys',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    /** The key's 32 bytes in base64, a compact JWE. */
+    wrappedKey: text('wrapped_key').notNull(),
+    /** Which master key `wrappedKey` is wrapped with. */
+    masterKeyId: text('master_key_id').notNull(),
+    /** Null when the tenant's first need made it. */
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+    /** Since when it only reads; null: it is the current one. */
+    retiredAt: instant('retired_at'),
+  },
+  (t) => [
+    uniqueIndex('payload_keys_current')
+      .on(t.tenantId)
+      .where(sql`${t.retiredAt} is null`),
+  ],
+);
+
+/** Encrypted payloads too large for Temporal, whose bytes are in the artifact store. */
+export const payloadBlobs = pgTable(
+  'payload_blobs',
+  {
+    tenantId: tenantId(),
+    /** Of the ciphertext, hex. */
+    sha256: text('sha256').notNull(),
+    sizeBytes: integer('size_bytes').notNull(),
+    createdAt: createdAt(),
+    /** When somebody last said that they are about to refer to it. */
+    lastPutAt: instant('last_put_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.sha256] })],
+);
