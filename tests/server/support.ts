@@ -22,6 +22,7 @@ import {
   openLocalArtifacts,
   openVault,
   parseServerSettings,
+  PayloadKeyring,
   schema,
   type DatabaseSettings,
   type Services,
@@ -89,6 +90,8 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
   const clock = () => new Date(Date.now() + offsetMs);
   const keyUsage = new KeyUsage({ db, logger });
   const audit = new AuditLog({ db, logger, clock });
+  const vault = openVault(settings.masterKeys);
+  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts: settings.payloadEncryption });
   const services: Services = {
     db,
     keyUsage,
@@ -96,8 +99,9 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
     findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
-    temporal: connectTemporal(settings.temporal),
-    vault: openVault(settings.masterKeys),
+    temporal: connectTemporal(settings.temporal, (tenantId) => payloadKeys.of(tenantId)),
+    vault,
+    payloadKeys,
     logger,
     metrics: new Registry(),
     settings,

@@ -8,6 +8,7 @@
  * environment, where every library would see them. Tenant code in the same process can still reach them; that ends
  * when the gateway stands between worker and Temporal and `configure` carries the gateway's address alone.
  */
+import { payloadKeySetSchema } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 
 /** How the worker reaches Temporal. Certificates and key are base64 of their PEM bytes. */
@@ -28,12 +29,16 @@ export type TemporalTarget = z.infer<typeof temporalTargetSchema>;
 
 const taskQueue = z.string().min(1);
 
+/** The tenant's payload keys: they leave this channel for the worker's memory, and go nowhere else. */
+export type PayloadKeySetMessage = z.infer<typeof payloadKeySetSchema>;
+
 const configureSchema = z.strictObject({
   type: z.literal('configure'),
   tenantId: z.string(),
   temporal: temporalTargetSchema,
   /** Where activities reach the platform: `PEGASUS_API_BASE_URL`. */
   apiBaseUrl: z.string(),
+  payloadKeys: payloadKeySetSchema,
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
   drainMs: z.number().int().nonnegative(),
 });
@@ -64,6 +69,12 @@ export const toWorkerSchema = z.discriminatedUnion('type', [
     type: z.literal('token'),
     requestId: z.number().int(),
     given: z.strictObject({ token: z.string(), lifetimeMs: z.number().positive() }).optional(),
+  }),
+  /** Answers `want-payload-keys` with all of the tenant's; without them the server cannot be asked now. */
+  z.strictObject({
+    type: z.literal('payload-keys'),
+    requestId: z.number().int(),
+    given: payloadKeySetSchema.optional(),
   }),
 ]);
 export type ToWorker = z.infer<typeof toWorkerSchema>;
@@ -98,6 +109,8 @@ export const fromWorkerSchema = z.discriminatedUnion('type', [
     workflowId: z.string(),
     runId: z.string(),
   }),
+  /** A payload is encrypted with a key that the worker does not know. */
+  z.object({ type: z.literal('want-payload-keys'), requestId: z.number().int(), keyId: z.string().max(200) }),
   z.object({ type: z.literal('stats'), rssBytes: z.number(), queues: z.array(queueStatsSchema) }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

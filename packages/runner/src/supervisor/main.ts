@@ -9,6 +9,7 @@ import { ArtifactCache } from './artifact-cache.js';
 import { DemandLoop } from './demand-loop.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
+import { TenantPayloadKeys } from './payload-keys.js';
 import { parseSupervisorSettings } from './settings.js';
 import { TenantPool } from './tenant-pool.js';
 import { TokenMint } from './token-mint.js';
@@ -35,7 +36,8 @@ runMain(logger, async () => {
   const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
-  const pool = new TenantPool(settings, cache, mint, spawn, logger);
+  const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
+  const pool = new TenantPool(settings, cache, mint, payloadKeys, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),

@@ -1,9 +1,16 @@
-import { demandSchema, RUNNER_API_PREFIX, type Demand } from '@pegasus-workflows/contracts';
+import {
+  demandSchema,
+  payloadKeySetSchema,
+  RUNNER_API_PREFIX,
+  type Demand,
+  type PayloadKeySet,
+} from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
 const POLL_SLACK_MS = 10_000;
 /** An artifact of 25 MiB over a slow link; a stalled download must not hold an artifact back for ever. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+const KEYS_TIMEOUT_MS = 10_000;
 
 /** The server answered, but not with what was asked for. */
 export class ServerResponseError extends Error {
@@ -38,6 +45,20 @@ export class ServerClient {
       throw new ServerResponseError('demand', response.status);
     }
     return demandSchema.parse(await response.json());
+  }
+
+  /** What the tenant's worker encrypts and reads payloads with. */
+  async payloadKeys(tenantId: string): Promise<PayloadKeySet> {
+    const path = `/tenants/${encodeURIComponent(tenantId)}/payload-keys`;
+    const response = await this.#get(path, AbortSignal.timeout(KEYS_TIMEOUT_MS));
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new ServerResponseError('payload keys', response.status);
+    }
+    const parsed = payloadKeySetSchema.safeParse(await response.json());
+    // What is wrong with it may be what must not be told.
+    if (!parsed.success) throw new Error('payload keys: the server answered with something else');
+    return parsed.data;
   }
 
   /** The bytes of an artifact's zip, unverified. */

@@ -13,6 +13,7 @@ import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-
 import { type Logger } from '@pegasus-workflows/kit';
 import { planEviction, type MomentView, type ProcessView } from './eviction.js';
 import { type ArtifactCache } from './artifact-cache.js';
+import { type TenantPayloadKeys } from './payload-keys.js';
 import { type SupervisorSettings } from './settings.js';
 import { SpareWorker } from './spare.js';
 import { residentBytes } from './tenant-process.js';
@@ -42,6 +43,7 @@ export class TenantPool {
     private readonly settings: SupervisorSettings,
     private readonly cache: ArtifactCache,
     private readonly mint: TokenMint,
+    private readonly payloadKeys: TenantPayloadKeys,
     spawn: () => WorkerChild,
     private readonly logger: Logger,
   ) {
@@ -110,6 +112,7 @@ export class TenantPool {
         temporal,
         apiBaseUrl: serverUrl,
         mint: this.mint,
+        payloadKeys: this.payloadKeys,
         drainMs,
         cache: this.cache,
         takeWorker: () => this.#spare.take(),

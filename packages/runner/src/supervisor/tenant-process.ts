@@ -7,7 +7,8 @@
  * Invariants
  * 1. Every `load` and `unload` settles: by an answer, or by the process's end (`ProcessGoneError`).
  * 2. After `drain` the process is gone within the grace and a margin; it is killed if it does not go.
- * 3. It is given runtime tokens for artifacts that were loaded here and have not been unloaded, and no others.
+ * 3. It is given runtime tokens for artifacts that were loaded here and have not been unloaded, and no others; and the
+ *    payload keys of its own tenant.
  * 4. A process that says what the protocol does not know, or does not answer for `HUNG_MS`, is killed.
  */
 import { readFile } from 'node:fs/promises';
@@ -21,10 +22,12 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type TenantPayloadKeys } from './payload-keys.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 
 type WantToken = Extract<FromWorker, { type: 'want-token' }>;
+type WantPayloadKeys = Extract<FromWorker, { type: 'want-payload-keys' }>;
 
 const DRAIN_MARGIN_MS = 4_000;
 /** A worker whose event loop is blocked this long serves nobody: its activities cannot even heartbeat. */
@@ -58,6 +61,7 @@ export class TenantProcess {
     private readonly worker: WorkerChild,
     private readonly config: Omit<ConfigureMessage, 'type'>,
     private readonly mint: TokenMint,
+    private readonly payloadKeys: TenantPayloadKeys,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
@@ -174,6 +178,9 @@ export class TenantProcess {
       case 'want-token':
         void this.#giveToken(message);
         return;
+      case 'want-payload-keys':
+        void this.#givePayloadKeys(message);
+        return;
       case 'started':
       case 'drained':
         return;
@@ -189,6 +196,16 @@ export class TenantProcess {
       this.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
     }
     this.#send({ type: 'token', requestId, ...(given ? { given } : {}) });
+  }
+
+  /** Those of the process's own tenant, whatever it asks. */
+  async #givePayloadKeys({ requestId, keyId }: WantPayloadKeys): Promise<void> {
+    const given = await this.payloadKeys
+      .with(this.config.tenantId, keyId)
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error, workerPid: this.pid }, 'payload keys cannot be had'),
+      );
+    this.#send({ type: 'payload-keys', requestId, ...(given ? { given } : {}) });
   }
 
   #onExit(): void {

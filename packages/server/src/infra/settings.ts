@@ -39,6 +39,8 @@ export interface ServerSettings {
   /** Calls of partners that one ingress takes in, per second in the long run. */
   ingressPerSecond: number;
   sms: SmsSettings;
+  /** Whether new payloads are encrypted; encrypted ones are read either way. */
+  payloadEncryption: boolean;
   temporal: TemporalSettings;
 }
 
@@ -92,6 +94,7 @@ const envSchema = z
     PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
     PEGASUS_EGRESS_HTTP: flag('false'),
     PEGASUS_INGRESS_PER_SECOND: count(50),
+    PEGASUS_PAYLOAD_ENCRYPTION: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
     PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
     PEGASUS_SMS_PER_MINUTE: count(60),
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
@@ -155,6 +158,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       perMinute: parsed.PEGASUS_SMS_PER_MINUTE,
       perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
     },
+    payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION === 'on',
     temporal: parseTemporalSettings(env),
   };
 }
