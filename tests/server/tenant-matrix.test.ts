@@ -63,6 +63,8 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/integrations/ingress': 200,
   // The event type that it names is tenant A's.
   'POST /api/v1/integrations/:id/ingress': 400,
+  'GET /api/v1/payload-keys': 200,
+  'POST /api/v1/payload-keys/rotate': 201,
   'GET /api/v1/webhooks': 200,
   'POST /api/v1/webhooks': 201,
 };
@@ -132,6 +134,7 @@ const OWN: Record<string, number> = {
 const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
+  'GET /internal/v1/tenants/:tenantId/payload-keys': 200,
 };
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);

@@ -28,7 +28,10 @@ export class TenantPayloadKeys {
   readonly #known = new Map<string, Known>();
   readonly #fetching = new Map<string, Promise<PayloadKeySet>>();
 
-  constructor(fetch: (tenantId: string) => Promise<PayloadKeySet>) {
+  constructor(
+    fetch: (tenantId: string) => Promise<PayloadKeySet>,
+    private readonly askAgainMs = ASK_AGAIN_MS,
+  ) {
     this.#fetch = fetch;
   }
 
@@ -58,8 +61,10 @@ export class TenantPayloadKeys {
     const known = this.#known.get(tenantId);
     if (known?.set.keys.some(({ id }) => id === keyId)) return known.set;
     // Waited for and not refused: the key may have been made just after the last answer.
-    const waitMs = known ? known.fetchedAt + ASK_AGAIN_MS - performance.now() : 0;
+    const askedAt = performance.now();
+    const waitMs = known ? known.fetchedAt + this.askAgainMs - askedAt : 0;
     if (waitMs > 0) await delay(waitMs);
-    return this.fetch(tenantId);
+    const present = this.#known.get(tenantId);
+    return present && present.fetchedAt >= askedAt ? present.set : this.fetch(tenantId);
   }
 }
