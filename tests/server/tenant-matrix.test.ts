@@ -65,6 +65,8 @@ const WITHOUT_ID: Record<string, number> = {
   'POST /api/v1/integrations/:id/ingress': 400,
   'GET /api/v1/payload-keys': 200,
   'POST /api/v1/payload-keys/rotate': 201,
+  'POST /api/v1/codec/decode': 200,
+  'POST /api/v1/codec/encode': 200,
   'GET /api/v1/webhooks': 200,
   'POST /api/v1/webhooks': 201,
 };
@@ -101,6 +103,8 @@ const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /api/v1/executions/batches/cancel': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/executions/batches/retry': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/executions/batches/terminate': () => ({ filter: { workflowName: fresh() } }),
+  'POST /api/v1/codec/decode': () => ({ payloads: [] }),
+  'POST /api/v1/codec/encode': () => ({ payloads: [] }),
   'POST /api/v1/webhooks': () => ({ url: 'https://example.com/told', statuses: ['FAILED'] }),
   'POST /api/v1/workflows/:id/triggers': () => ({ kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' }),
   'POST /api/v1/workflows/:id/triggers/:tid/backfill': () => ({

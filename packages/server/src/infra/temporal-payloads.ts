@@ -74,7 +74,7 @@ function converterOf(tenantId: string, keys: PayloadKeys): Converter {
 }
 
 /** What stands where a payload cannot be read. */
-function markerOf({ keyId, message }: UnreadablePayloadError): Payload {
+export function markerOf({ keyId, message }: UnreadablePayloadError): Payload {
   return {
     metadata: { encoding: Buffer.from('json/plain') },
     data: Buffer.from(JSON.stringify({ unreadablePayload: { keyId, reason: message } })),
