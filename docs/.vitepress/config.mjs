@@ -46,6 +46,7 @@ export default defineConfig({
           page('… give people and programs access', '/how-to/access'),
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
+          page('… read encrypted payloads in Temporal', '/payload-encryption'),
           page('… upgrade', '/how-to/upgrade'),
         ],
       },
