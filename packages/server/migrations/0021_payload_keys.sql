@@ -1,12 +1,3 @@
-CREATE TABLE "payload_blobs" (
-	"tenant_id" uuid NOT NULL,
-	"sha256" text NOT NULL,
-	"size_bytes" integer NOT NULL,
-	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	"last_put_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "payload_blobs_tenant_id_sha256_pk" PRIMARY KEY("tenant_id","sha256")
-);
---> statement-breakpoint
 CREATE TABLE "payload_keys" (
 	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -17,6 +8,5 @@ CREATE TABLE "payload_keys" (
 	"retired_at" timestamp (3) with time zone
 );
 --> statement-breakpoint
-ALTER TABLE "payload_blobs" ADD CONSTRAINT "payload_blobs_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "payload_keys" ADD CONSTRAINT "payload_keys_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "payload_keys_current" ON "payload_keys" USING btree ("tenant_id") WHERE "payload_keys"."retired_at" is null;

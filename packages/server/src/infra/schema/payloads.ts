@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { tenantId } from './access.js';
 import { createdAt, createdBy, id, instant } from './columns.js';
 
@@ -24,19 +24,4 @@ export const payloadKeys = pgTable(
       .on(t.tenantId)
       .where(sql`${t.retiredAt} is null`),
   ],
-);
-
-/** Encrypted payloads too large for Temporal, whose bytes are in the artifact store. */
-export const payloadBlobs = pgTable(
-  'payload_blobs',
-  {
-    tenantId: tenantId(),
-    /** Of the ciphertext, hex. */
-    sha256: text('sha256').notNull(),
-    sizeBytes: integer('size_bytes').notNull(),
-    createdAt: createdAt(),
-    /** When somebody last said that they are about to refer to it. */
-    lastPutAt: instant('last_put_at').notNull().defaultNow(),
-  },
-  (t) => [primaryKey({ columns: [t.tenantId, t.sha256] })],
 );
