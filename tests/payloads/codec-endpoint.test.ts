@@ -15,7 +15,7 @@ let server: TestServer;
 let mine: CodecPayloads;
 let theirs: CodecPayloads;
 beforeAll(async () => {
-  server = await testServer(await openAnyDialect());
+  server = await testServer(await openAnyDialect(), undefined, { PEGASUS_PAYLOAD_ENCRYPTION: 'on' });
   mine = await call('encode', server.tenants.a.key, { payloads: [word('a')] });
   theirs = await call('encode', server.tenants.b.key, { payloads: [word('b')] });
 });

@@ -18,7 +18,9 @@ forEachDialect('payload keys of a killed server', (open) => {
     return fetch(`${server.url}/internal/v1/tenants/${tenantId}/payload-keys`, { headers });
   }
 
-  beforeAll(async () => void (server = await KilledServer.open(await open())));
+  beforeAll(
+    async () => void (server = await KilledServer.open(await open(), { PEGASUS_PAYLOAD_ENCRYPTION: 'on' })),
+  );
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   it.each([

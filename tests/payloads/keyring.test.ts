@@ -13,7 +13,10 @@ const plain: Payload = { metadata: { encoding: Buffer.from('json/plain') }, data
 
 forEachDialect('payload keys', (open) => {
   let server: TestServer;
-  beforeAll(async () => void (server = await testServer(await open())));
+  beforeAll(
+    async () =>
+      void (server = await testServer(await open(), undefined, { PEGASUS_PAYLOAD_ENCRYPTION: 'on' })),
+  );
   afterAll(() => server?.close());
 
   /** A further server on the same database. */

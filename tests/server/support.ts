@@ -73,8 +73,13 @@ export interface CallOptions {
 /**
  * The server's app on a fresh database, with three tenants and their keys, a clock to turn, and everything real.
  * @param temporal another Temporal than the run's, for a test that stops it
+ * @param env settings that win. Payloads are not encrypted unless they say so: a test's own worker has no keys
  */
-export async function testServer(dialect: TestDialect, temporal: TemporalSettings = inject('temporal')) {
+export async function testServer(
+  dialect: TestDialect,
+  temporal: TemporalSettings = inject('temporal'),
+  env: Record<string, string> = {},
+) {
   const dir = await mkdtemp(join(tmpdir(), 'pegasus-server-'));
   const settings = parseServerSettings({
     TEMPORAL_ADDRESS: temporal.address,
@@ -83,6 +88,8 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
     PEGASUS_ARTIFACTS_DIR: join(dir, 'artifacts'),
     ...serverSecrets(),
     PEGASUS_PUBLIC_URL: 'http://pegasus.test',
+    PEGASUS_PAYLOAD_ENCRYPTION: 'off',
+    ...env,
   });
   let offsetMs = 0;
   const logger = createLogger('test');

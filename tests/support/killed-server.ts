@@ -62,6 +62,8 @@ export class KilledServer implements AsyncDisposable {
         PEGASUS_ARTIFACTS_DIR: join(this.folder, 'artifacts'),
         PEGASUS_BOOTSTRAP_FILE: join(this.folder, 'bootstrap.json'),
         PEGASUS_EGRESS_ALLOW: '127.0.0.1',
+        // Its worker, if any, is the test's own and has no keys.
+        PEGASUS_PAYLOAD_ENCRYPTION: 'off',
         PEGASUS_FAILPOINTS: failpoints,
         ...this.#secrets,
         ...this.more,

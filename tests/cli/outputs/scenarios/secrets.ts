@@ -84,6 +84,12 @@ export const SECRETS_AND_CONFIGS: Scenario[] = [
   { name: 'secrets rotate-payload-key', args: ['secrets', 'rotate-payload-key', ...local], code: 0 },
   { name: 'secrets payload-keys', args: ['secrets', 'payload-keys', ...local], code: 0 },
   {
+    name: 'secrets rotate-payload-key without credentials',
+    args: ['secrets', 'rotate-payload-key'],
+    env: { HOME: '/nonexistent' },
+    code: 3,
+  },
+  {
     name: 'secrets payload-keys without credentials',
     args: ['secrets', 'payload-keys'],
     env: { HOME: '/nonexistent' },
