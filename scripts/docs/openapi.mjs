@@ -11,11 +11,18 @@ export async function openApiDocument() {
   const services = {
     db: neverUsed('the database'),
     findKey: neverUsed('the keys'),
+    payloadKeys: neverUsed('the payload keys'),
     artifacts: neverUsed('the artifact store'),
     temporal: neverUsed('Temporal'),
     logger: pino({ enabled: false }),
     metrics: new Registry(),
-    settings: { runnerToken: '', workflowsEnabled: true, maxOpenExecutions: 1, maxExecutionsPerDay: 1 },
+    settings: {
+      runnerToken: '',
+      workflowsEnabled: true,
+      maxOpenExecutions: 1,
+      maxExecutionsPerDay: 1,
+      codecOrigins: [],
+    },
     clock: () => new Date(0),
   };
   const app = createApp(services, createExecutionEngine(services));

@@ -22,6 +22,7 @@ import {
   openLocalArtifacts,
   openVault,
   parseServerSettings,
+  PayloadKeyring,
   schema,
   type DatabaseSettings,
   type Services,
@@ -72,8 +73,13 @@ export interface CallOptions {
 /**
  * The server's app on a fresh database, with three tenants and their keys, a clock to turn, and everything real.
  * @param temporal another Temporal than the run's, for a test that stops it
+ * @param env settings that win. Payloads are not encrypted unless they say so: a test's own worker has no keys
  */
-export async function testServer(dialect: TestDialect, temporal: TemporalSettings = inject('temporal')) {
+export async function testServer(
+  dialect: TestDialect,
+  temporal: TemporalSettings = inject('temporal'),
+  env: Record<string, string> = {},
+) {
   const dir = await mkdtemp(join(tmpdir(), 'pegasus-server-'));
   const settings = parseServerSettings({
     TEMPORAL_ADDRESS: temporal.address,
@@ -82,6 +88,8 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
     PEGASUS_ARTIFACTS_DIR: join(dir, 'artifacts'),
     ...serverSecrets(),
     PEGASUS_PUBLIC_URL: 'http://pegasus.test',
+    PEGASUS_PAYLOAD_ENCRYPTION: 'off',
+    ...env,
   });
   let offsetMs = 0;
   const logger = createLogger('test');
@@ -89,6 +97,8 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
   const clock = () => new Date(Date.now() + offsetMs);
   const keyUsage = new KeyUsage({ db, logger });
   const audit = new AuditLog({ db, logger, clock });
+  const vault = openVault(settings.masterKeys);
+  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts: settings.payloadEncryption });
   const services: Services = {
     db,
     keyUsage,
@@ -96,8 +106,9 @@ export async function testServer(dialect: TestDialect, temporal: TemporalSetting
     findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
-    temporal: connectTemporal(settings.temporal),
-    vault: openVault(settings.masterKeys),
+    temporal: connectTemporal(settings.temporal, (tenantId) => payloadKeys.of(tenantId)),
+    vault,
+    payloadKeys,
     logger,
     metrics: new Registry(),
     settings,

@@ -63,6 +63,10 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/integrations/ingress': 200,
   // The event type that it names is tenant A's.
   'POST /api/v1/integrations/:id/ingress': 400,
+  'GET /api/v1/payload-keys': 200,
+  'POST /api/v1/payload-keys/rotate': 201,
+  'POST /api/v1/codec/decode': 200,
+  'POST /api/v1/codec/encode': 200,
   'GET /api/v1/webhooks': 200,
   'POST /api/v1/webhooks': 201,
 };
@@ -99,6 +103,8 @@ const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /api/v1/executions/batches/cancel': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/executions/batches/retry': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/executions/batches/terminate': () => ({ filter: { workflowName: fresh() } }),
+  'POST /api/v1/codec/decode': () => ({ payloads: [] }),
+  'POST /api/v1/codec/encode': () => ({ payloads: [] }),
   'POST /api/v1/webhooks': () => ({ url: 'https://example.com/told', statuses: ['FAILED'] }),
   'POST /api/v1/workflows/:id/triggers': () => ({ kind: 'SCHEDULE', cronExpression: '0 0 1 1 *' }),
   'POST /api/v1/workflows/:id/triggers/:tid/backfill': () => ({
@@ -132,6 +138,7 @@ const OWN: Record<string, number> = {
 const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
+  'GET /internal/v1/tenants/:tenantId/payload-keys': 200,
 };
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);

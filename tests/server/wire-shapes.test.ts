@@ -76,6 +76,11 @@ describe('wire shapes', () => {
     await pinned('runtime-value', await asA('GET', `${base}/runtime/configs/REGION?group=crm`));
   });
 
+  it('of payload keys', async () => {
+    await pinned('payload-key', await asA('POST', '/payload-keys/rotate'), 201);
+    await pinned('payload-key-list', await asA('GET', '/payload-keys'));
+  });
+
   it('of members, keys and tenants', async () => {
     await pinned('whoami', await asA('GET', '/whoami'));
     await pinned('tenant', await asA('GET', '/tenant'));

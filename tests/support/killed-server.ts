@@ -41,6 +41,11 @@ export class KilledServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Bearer of its internal API. */
+  get runnerToken(): string {
+    return this.#secrets.PEGASUS_RUNNER_TOKEN;
+  }
+
   /** Ends the one that runs, if any, in order, and starts another. Resolves once it is ready, or has ended on the way. */
   async start(failpoints = ''): Promise<void> {
     if (this.#running !== undefined) await this.stop();
@@ -57,6 +62,8 @@ export class KilledServer implements AsyncDisposable {
         PEGASUS_ARTIFACTS_DIR: join(this.folder, 'artifacts'),
         PEGASUS_BOOTSTRAP_FILE: join(this.folder, 'bootstrap.json'),
         PEGASUS_EGRESS_ALLOW: '127.0.0.1',
+        // Its worker, if any, is the test's own and has no keys.
+        PEGASUS_PAYLOAD_ENCRYPTION: 'off',
         PEGASUS_FAILPOINTS: failpoints,
         ...this.#secrets,
         ...this.more,

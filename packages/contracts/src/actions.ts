@@ -31,6 +31,7 @@ export const ACTIONS = [
   'ManageExternalConnections',
   'ManageSmsProvider',
   'ManageWebhooks',
+  'ManagePayloadKeys',
 ] as const;
 export const actionSchema = z.enum(ACTIONS);
 export type Action = z.infer<typeof actionSchema>;

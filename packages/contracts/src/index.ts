@@ -18,6 +18,7 @@ export * from './live.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './parse.js';
+export * from './payloads.js';
 export * from './projections.js';
 export * from './runner.js';
 export * from './sms.js';

@@ -41,3 +41,14 @@ export type ClosedRuns = z.infer<typeof closedRunsSchema>;
 
 /** `GET /internal/v1/artifacts/:tenantId/:sha256` → the zip's bytes (`application/zip`). */
 export const RUNNER_API_PREFIX = '/internal/v1';
+
+/**
+ * `GET /internal/v1/tenants/:tenantId/payload-keys` → what the tenant's worker encrypts and reads payloads with. Secret:
+ * for the supervisor, which hands it to that tenant's worker alone.
+ */
+export const payloadKeySetSchema = z.strictObject({
+  /** What new payloads are encrypted with; null: they are not encrypted. */
+  currentId: idSchema.nullable(),
+  keys: z.array(z.strictObject({ id: idSchema, key: z.base64().length(44) })),
+});
+export type PayloadKeySet = z.infer<typeof payloadKeySetSchema>;

@@ -7,6 +7,7 @@
  * Credentials: a worker knows no address of Temporal and none of its credentials. `configure` carries the supervisor's
  * gateway, and what this one process shows there.
  */
+import { payloadKeySetSchema } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 
 /** What a worker shows with each call to the gateway. */
@@ -22,6 +23,9 @@ const gatewaySchema = z.strictObject({
 
 const taskQueue = z.string().min(1);
 
+/** The tenant's payload keys: they leave this channel for the worker's memory, and go nowhere else. */
+export type PayloadKeySetMessage = z.infer<typeof payloadKeySetSchema>;
+
 const configureSchema = z.strictObject({
   type: z.literal('configure'),
   tenantId: z.string(),
@@ -31,6 +35,7 @@ const configureSchema = z.strictObject({
   apiBaseUrl: z.string(),
   /** Where this worker finds what its supervisor has for it: the files of its artifacts. */
   supervisorUrl: z.string(),
+  payloadKeys: payloadKeySetSchema,
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
   drainMs: z.number().int().nonnegative(),
 });
@@ -60,6 +65,12 @@ export const toWorkerSchema = z.discriminatedUnion('type', [
     type: z.literal('token'),
     requestId: z.number().int(),
     given: z.strictObject({ token: z.string(), lifetimeMs: z.number().positive() }).optional(),
+  }),
+  /** Answers `want-payload-keys` with all of the tenant's; without them the server cannot be asked now. */
+  z.strictObject({
+    type: z.literal('payload-keys'),
+    requestId: z.number().int(),
+    given: payloadKeySetSchema.optional(),
   }),
 ]);
 export type ToWorker = z.infer<typeof toWorkerSchema>;
@@ -94,6 +105,8 @@ export const fromWorkerSchema = z.discriminatedUnion('type', [
     workflowId: z.string(),
     runId: z.string(),
   }),
+  /** A payload is encrypted with a key that the worker does not know. */
+  z.object({ type: z.literal('want-payload-keys'), requestId: z.number().int(), keyId: z.string().max(200) }),
   z.object({ type: z.literal('stats'), rssBytes: z.number(), queues: z.array(queueStatsSchema) }),
 ]);
 export type FromWorker = z.infer<typeof fromWorkerSchema>;

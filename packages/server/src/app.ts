@@ -12,6 +12,7 @@ import { type AppEnv, type Services } from './infra/context.js';
 import { installErrorHandlers } from './infra/http-errors.js';
 import { requestLog } from './infra/http-log.js';
 import { mountInternal } from './internal/routes.js';
+import { allowCodecOrigins } from './payload-keys/routes.js';
 import { registerWorkflows } from './workflows/routes.js';
 import { type WorkflowRow } from './workflows/store.js';
 
@@ -26,6 +27,7 @@ export function createApp(
   app.use(requestLog(services.logger, httpMetrics(services.metrics)));
   app.use(rememberAddress(services.settings.trustedProxies));
   app.use(auditing(app, services.audit));
+  allowCodecOrigins(app, services.settings.codecOrigins);
   app.use('/api/v1/*', requireCaller(services, engine));
   app.use('/internal/v1/*', requireRunnerToken(services));
 

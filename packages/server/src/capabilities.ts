@@ -6,6 +6,7 @@ import { createExternal } from './external/routes.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
 import { createIngress } from './ingress/routes.js';
+import { createPayloadKeys } from './payload-keys/routes.js';
 import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
@@ -25,6 +26,7 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),
+    createPayloadKeys(services),
     createProjections(services),
     createLive(services, engine),
     createBatches(services, engine),

@@ -16,6 +16,7 @@ export { parseServerSettings, type ServerSettings } from './infra/settings.js';
 export { connectTemporal } from './infra/temporal-client.js';
 export { type TemporalPort } from './infra/temporal.js';
 export { openVault, parseMasterKeys, type Vault } from './infra/vault.js';
+export { PayloadKeyring } from './payload-keys/keyring.js';
 export { createTriggers, type Triggers } from './triggers/index.js';
 export { signDownloadUrl, signUploadUrl } from './workflows/signed-urls.js';
 export { KEEP_MS, sweep, type Swept } from './workflows/sweeper.js';

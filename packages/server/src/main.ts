@@ -16,6 +16,7 @@ import { parseServerSettings, type ServerSettings } from './infra/settings.js';
 import { connectTemporal } from './infra/temporal-client.js';
 import { masterKeyFile } from './infra/master-key-file.js';
 import { openVault } from './infra/vault.js';
+import { PayloadKeyring } from './payload-keys/keyring.js';
 import { startSweeper } from './workflows/sweeper.js';
 
 const logger = createLogger('server');
@@ -60,6 +61,11 @@ async function openServices(settings: ServerSettings): Promise<OpenServices> {
   collectDefaultMetrics({ register: metrics });
   const clock = () => new Date();
   const db = await openDatabase(settings.database, logger);
+  const vault = openVault(
+    settings.masterKeys,
+    settings.masterKeysFile === undefined ? undefined : masterKeyFile(settings.masterKeysFile),
+  );
+  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts: settings.payloadEncryption });
   return {
     settings,
     logger,
@@ -67,11 +73,9 @@ async function openServices(settings: ServerSettings): Promise<OpenServices> {
     clock,
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
-    temporal: connectTemporal(settings.temporal),
-    vault: openVault(
-      settings.masterKeys,
-      settings.masterKeysFile === undefined ? undefined : masterKeyFile(settings.masterKeysFile),
-    ),
+    temporal: connectTemporal(settings.temporal, (tenantId) => payloadKeys.of(tenantId)),
+    vault,
+    payloadKeys,
     db,
     findKey: await keyFinder(db),
     keyUsage: new KeyUsage({ db, logger }),

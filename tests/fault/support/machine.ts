@@ -17,6 +17,7 @@ import { Client, Connection } from '@temporalio/client';
 import { type PlatformOptions } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { expect } from 'vitest';
+import { tenantConverter } from '../../support/decoding.js';
 import { eventually } from '../../support/wait.js';
 import { descendantsOf, type ProcessInfo } from './processes.js';
 
@@ -28,6 +29,7 @@ export type Target = Part | 'everything';
 interface Ready {
   url: string;
   apiKey: string;
+  tenantId: string;
   temporal: { address: string; namespace: string };
 }
 
@@ -81,13 +83,16 @@ export class Machine {
     return new PegasusClient({ baseUrl: this.#ready.url, token: this.#ready.apiKey, maxRetries });
   }
 
-  /** Temporal's own client, to see what the platform's rows are compared with. */
+  /** Temporal's own client, to see what the platform's rows are compared with; it reads the tenant's payloads. */
   async temporal(): Promise<Client> {
-    const { address, namespace } = this.#ready.temporal;
+    const { url, tenantId, temporal } = this.#ready;
+    const { address, namespace } = temporal;
     if (this.#temporal?.address !== address) {
       await this.#temporal?.client.connection.close();
       const connection = await Connection.connect({ address });
-      this.#temporal = { address, client: new Client({ connection, namespace }) };
+      const runnerToken = await readFile(join(this.home, 'data', 'secrets', 'runner.token'), 'utf8');
+      const dataConverter = await tenantConverter(url, runnerToken.trimEnd(), tenantId);
+      this.#temporal = { address, client: new Client({ connection, namespace, dataConverter }) };
     }
     return this.#temporal.client;
   }

@@ -15,5 +15,6 @@ process.send({
   type: 'ready',
   url: platform.url,
   apiKey: platform.tenant.apiKey,
+  tenantId: platform.tenant.tenantId,
   temporal: { address: platform.temporal.address, namespace: platform.temporal.namespace },
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { type AddressInfo } from 'node:net';
-import { type DemandedArtifact } from '@pegasus-workflows/contracts';
+import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 
 /** A server that speaks the runner's half of `/internal/v1`, with a demand that the test sets. */
 export class InternalApi {
@@ -10,6 +10,8 @@ export class InternalApi {
   readonly zips = new Map<string, Buffer>();
   /** Every download that was asked for, by sha256. */
   readonly downloads: string[] = [];
+  /** What every tenant's payloads are encrypted with: nothing, unless a test says so. */
+  payloadKeys: PayloadKeySet = { currentId: null, keys: [] };
   #server: Server | undefined;
   #port = 0;
   #cursor = 0;
@@ -52,7 +54,10 @@ export class InternalApi {
     }
     const url = new URL(request.url ?? '/', this.url);
     if (url.pathname === '/internal/v1/demand') this.#answerDemand(url, response);
-    else this.#answerArtifact(url.pathname, response);
+    else if (/^\/internal\/v1\/tenants\/[^/]+\/payload-keys$/.test(url.pathname)) {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(this.payloadKeys));
+    } else this.#answerArtifact(url.pathname, response);
   }
 
   #answerDemand(url: URL, response: ServerResponse): void {

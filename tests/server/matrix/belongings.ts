@@ -36,6 +36,7 @@ export async function belongingsOfA(server: TestServer): Promise<Belongings> {
       'keys/:id': keyId,
       'tenants/:id': a.id,
       'artifacts/:tenantId': b.id,
+      'tenants/:tenantId': a.id,
       ...(await run(server, workflowId)),
       ...(await stored(server)),
       ...(await outside(server)),

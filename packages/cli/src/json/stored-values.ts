@@ -1,6 +1,7 @@
 import {
   configSchema,
   masterKeysSchema,
+  payloadKeySchema,
   requirementsSummarySchema,
   secretSchema,
 } from '@pegasus-workflows/contracts';
@@ -17,6 +18,8 @@ export const STORED_VALUE_OUTPUTS: Record<string, z.ZodType> = {
     'Only workflows that need something; exit 1 unless all is set.',
   ),
   'secrets master-keys': masterKeysSchema,
+  'secrets payload-keys': z.array(payloadKeySchema),
+  'secrets rotate-payload-key': payloadKeySchema,
   'secrets rotate-master-key': z.object({
     file: z.string().describe('Absolute path.'),
     keyId: z.string().describe('Of the new key, which wraps from now on.'),

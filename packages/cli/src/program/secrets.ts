@@ -25,7 +25,9 @@ export function addValueOptions(command: Command): Command {
 export function addSecretCommands(program: Program): void {
   const secrets = program
     .command('secrets')
-    .description('Secrets of workflows: set, list, delete, check; and the master keys that keep them.');
+    .description(
+      'Secrets of workflows: set, list, delete, check; and the keys that keep them, and payloads, unreadable.',
+    );
   addValueOptions(
     secrets
       .command('set')
@@ -75,6 +77,7 @@ export function addSecretCommands(program: Program): void {
       ),
     );
   addMasterKeyCommands(program, secrets);
+  addPayloadKeyCommands(program, secrets);
 }
 
 function addMasterKeyCommands(program: Program, secrets: Command): void {
@@ -94,4 +97,20 @@ function addMasterKeyCommands(program: Program, secrets: Command): void {
     .command('master-keys')
     .description('For the operator: which master keys the platform has, and how many values need each.')
     .action(program.running(async (context) => (await import('../commands/master-keys.js')).list(context)));
+}
+
+function addPayloadKeyCommands(program: Program, secrets: Command): void {
+  secrets
+    .command('payload-keys')
+    .description('The keys that your payloads in Temporal are encrypted with; never a key itself.')
+    .action(program.running(async (context) => (await import('../commands/payload-keys.js')).list(context)));
+  secrets
+    .command('rotate-payload-key')
+    .summary('a new key for payloads in Temporal')
+    .description(
+      'Make a new key for your payloads in Temporal: inputs, results, errors, signals and all else that runs tell it. Runs that are open go on under it; what is encrypted with the keys before it stays readable.',
+    )
+    .action(
+      program.running(async (context) => (await import('../commands/payload-keys.js')).rotate(context)),
+    );
 }

@@ -12,6 +12,7 @@ import { CloseNotices } from './close-notices.js';
 import { DemandLoop } from './demand-loop.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
+import { TenantPayloadKeys } from './payload-keys.js';
 import { parseSupervisorSettings } from './settings.js';
 import { TenantPool } from './tenant-pool.js';
 import { TokenMint } from './token-mint.js';
@@ -41,8 +42,16 @@ runMain(logger, async () => {
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
   const gateway = new Gateway(temporal);
   const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
-  const onClosed = (workflowId: string, runId: string): void => closed.note(workflowId, runId);
-  const pool = new TenantPool(settings, cache, mint, gateway, onClosed, spawn, logger);
+  const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
+  const pool = new TenantPool(settings, {
+    cache,
+    mint,
+    gateway,
+    payloadKeys,
+    onClosed: (workflowId, runId) => closed.note(workflowId, runId),
+    spawn,
+    logger,
+  });
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),

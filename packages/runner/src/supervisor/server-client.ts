@@ -1,9 +1,17 @@
-import { demandSchema, RUNNER_API_PREFIX, type ClosedRuns, type Demand } from '@pegasus-workflows/contracts';
+import {
+  demandSchema,
+  payloadKeySetSchema,
+  RUNNER_API_PREFIX,
+  type ClosedRuns,
+  type Demand,
+  type PayloadKeySet,
+} from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
 const POLL_SLACK_MS = 10_000;
 /** An artifact of 25 MiB over a slow link; a stalled download must not hold an artifact back for ever. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+const KEYS_TIMEOUT_MS = 10_000;
 
 /** A notice that takes longer is not worth more: the server finds the run by itself by then. */
 const NOTICE_TIMEOUT_MS = 5_000;
@@ -53,6 +61,20 @@ export class ServerClient {
     });
     await response.body?.cancel();
     if (!response.ok) throw new ServerResponseError('closed runs', response.status);
+  }
+
+  /** What the tenant's worker encrypts and reads payloads with. */
+  async payloadKeys(tenantId: string): Promise<PayloadKeySet> {
+    const path = `/tenants/${encodeURIComponent(tenantId)}/payload-keys`;
+    const response = await this.#get(path, AbortSignal.timeout(KEYS_TIMEOUT_MS));
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new ServerResponseError('payload keys', response.status);
+    }
+    const parsed = payloadKeySetSchema.safeParse(await response.json());
+    // What is wrong with it may be what must not be told.
+    if (!parsed.success) throw new Error('payload keys: the server answered with something else');
+    return parsed.data;
   }
 
   /** The bytes of an artifact's zip, unverified. */

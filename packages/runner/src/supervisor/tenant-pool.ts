@@ -10,15 +10,11 @@
  * 4. Without news from the server the last demand stays in force: nothing becomes idle because the server is away.
  */
 import { artifactTaskQueue, type Demand, type DemandedArtifact } from '@pegasus-workflows/contracts';
-import { type Logger } from '@pegasus-workflows/kit';
-import { type Gateway } from '../gateway/gateway.js';
 import { planEviction, type MomentView, type ProcessView } from './eviction.js';
-import { type ArtifactCache } from './artifact-cache.js';
 import { type SupervisorSettings } from './settings.js';
 import { SpareWorker } from './spare.js';
 import { residentBytes } from './tenant-process.js';
-import { Tenant } from './tenant.js';
-import { type TokenMint } from './token-mint.js';
+import { Tenant, type TenantContext } from './tenant.js';
 import { type WorkerChild } from './worker-child.js';
 
 const SWEEP_MS = 1_000;
@@ -31,6 +27,14 @@ interface Tracked {
   evicted: boolean;
 }
 
+/** What the processes of all tenants share. */
+export type PoolParts = Pick<
+  TenantContext,
+  'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'onClosed' | 'logger'
+> & {
+  spawn: () => WorkerChild;
+};
+
 export class TenantPool {
   readonly #tenants = new Map<string, Tenant>();
   readonly #tracked = new Map<string, Tracked>();
@@ -41,21 +45,16 @@ export class TenantPool {
 
   constructor(
     private readonly settings: SupervisorSettings,
-    private readonly cache: ArtifactCache,
-    private readonly mint: TokenMint,
-    private readonly gateway: Gateway,
-    private readonly onClosed: (workflowId: string, runId: string) => void,
-    spawn: () => WorkerChild,
-    private readonly logger: Logger,
+    private readonly parts: PoolParts,
   ) {
-    this.#spare = new SpareWorker(spawn);
+    this.#spare = new SpareWorker(parts.spawn);
   }
 
   start(): void {
     this.#spare.fill();
     this.#timer = setInterval(() => {
       this.#sweeping ??= this.#sweep()
-        .catch((error: unknown) => this.logger.error({ err: error }, 'sweep failed'))
+        .catch((error: unknown) => this.parts.logger.error({ err: error }, 'sweep failed'))
         .finally(() => (this.#sweeping = undefined));
     }, SWEEP_MS);
   }
@@ -68,7 +67,7 @@ export class TenantPool {
       if (
         artifact.taskQueue !== artifactTaskQueue(artifact.tenantId, artifact.artifactSha256, artifact.dryRun)
       ) {
-        this.logger.error(
+        this.parts.logger.error(
           { taskQueue: artifact.taskQueue },
           'demand names a task queue that is not the artifact’s',
         );
@@ -108,17 +107,19 @@ export class TenantPool {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
       const { serverUrl, egress, drainMs } = this.settings;
+      const { cache, mint, gateway, payloadKeys, onClosed, logger } = this.parts;
       tenant = new Tenant({
         tenantId,
-        gateway: this.gateway,
-        onClosed: this.onClosed,
+        gateway,
+        mint,
+        payloadKeys,
         serverUrl,
         egress,
-        mint: this.mint,
         drainMs,
-        cache: this.cache,
+        onClosed,
+        cache,
         takeWorker: () => this.#spare.take(),
-        logger: this.logger.child({ tenantId }),
+        logger: logger.child({ tenantId }),
       });
       this.#tenants.set(tenantId, tenant);
     }
@@ -131,11 +132,11 @@ export class TenantPool {
     for (const { taskQueue, reason } of plan.unload) this.#evict(taskQueue, reason);
     if (plan.dropSpare) this.#spare.drop();
     for (const tenantId of plan.replace) {
-      this.logger.warn({ tenantId }, 'worker process is over its memory cap; replacing it');
+      this.parts.logger.warn({ tenantId }, 'worker process is over its memory cap; replacing it');
       this.#tenants.get(tenantId)?.replace();
     }
     if (plan.overBudget && !this.#saidOverBudget)
-      this.logger.warn('over the memory budget, and every loaded artifact has an open run');
+      this.parts.logger.warn('over the memory budget, and every loaded artifact has an open run');
     this.#saidOverBudget = plan.overBudget;
     for (const [tenantId, tenant] of this.#tenants) if (tenant.empty) this.#tenants.delete(tenantId);
   }
@@ -146,7 +147,7 @@ export class TenantPool {
     if (!tracked || tracked.demand === 'open') return;
     if (tracked.demand === 'prewarm') tracked.evicted = true;
     else this.#tracked.delete(taskQueue);
-    this.logger.info({ taskQueue, reason }, 'evicting');
+    this.parts.logger.info({ taskQueue, reason }, 'evicting');
     this.#tenants.get(tracked.artifact.tenantId)?.unwant(taskQueue);
   }
 

@@ -8,12 +8,12 @@
  * 1. Every `load` and `unload` settles: by an answer, or by the process's end (`ProcessGoneError`).
  * 2. After `drain` the process is gone within the grace and a margin; it is killed if it does not go.
  * 3. It is given runtime tokens only for artifacts that were loaded here and have not been unloaded, and for runs a task
- *    of which it was given.
+ *    of which it was given; and the payload keys of its own tenant.
  * 4. A process that says what the protocol does not know, or does not answer for `HUNG_MS`, is killed.
  * 5. It has one session at the gateway, which ends with it; it may poll the queues of what it was told to load.
  */
 import { readFile } from 'node:fs/promises';
-import { type DemandedArtifact } from '@pegasus-workflows/contracts';
+import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { type Gateway, type GatewaySession } from '../gateway/gateway.js';
@@ -24,11 +24,14 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type TenantPayloadKeys } from './payload-keys.js';
+import { tenantSeal } from './tenant-seal.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 import { serveWorker } from './worker-services.js';
 
 type WantToken = Extract<FromWorker, { type: 'want-token' }>;
+type WantPayloadKeys = Extract<FromWorker, { type: 'want-payload-keys' }>;
 
 const DRAIN_MARGIN_MS = 4_000;
 /** A worker whose event loop is blocked this long serves nobody: its activities cannot even heartbeat. */
@@ -46,6 +49,7 @@ export interface ProcessContext {
   tenantId: string;
   gateway: Gateway;
   mint: TokenMint;
+  payloadKeys: TenantPayloadKeys;
   serverUrl: string;
   egress: EgressPolicy;
   drainMs: number;
@@ -79,6 +83,7 @@ export class TenantProcess {
   constructor(
     private readonly worker: WorkerChild,
     private readonly context: ProcessContext,
+    payloadKeys: PayloadKeySet,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
     worker.channel.onMessage((raw) => this.#receive(raw));
@@ -87,10 +92,11 @@ export class TenantProcess {
     this.#session = gateway.open({
       tenantId,
       ownsTaskQueue: (name) => this.#artifacts.has(name),
+      ...(payloadKeys.currentId === null ? {} : { seal: tenantSeal(tenantId, context.payloadKeys) }),
       onClosed,
       logger,
     });
-    this.#configured = this.#configure();
+    this.#configured = this.#configure(payloadKeys);
   }
 
   get exited(): WorkerChild['exited'] {
@@ -159,14 +165,20 @@ export class TenantProcess {
   }
 
   /** A worker whose ports do not come is killed by whoever waits for them (`worker-child.ts`). */
-  async #configure(): Promise<void> {
+  async #configure(payloadKeys: PayloadKeySet): Promise<void> {
     try {
       const artifactDir = (sha256: string): string | undefined => this.#dirs.get(sha256);
       const { tenantId, serverUrl, egress, drainMs, logger } = this.context;
       const services = { session: this.#session, serverUrl, egress, artifactDir, logger };
       const { close, ...addresses } = serveWorker(await this.worker.ports, services);
       void this.worker.exited.then(close);
-      this.worker.channel.send({ type: 'configure', tenantId, drainMs, ...addresses } satisfies ToWorker);
+      this.worker.channel.send({
+        type: 'configure',
+        tenantId,
+        drainMs,
+        payloadKeys,
+        ...addresses,
+      } satisfies ToWorker);
     } catch (error) {
       this.context.logger.error({ workerPid: this.pid, err: error }, 'worker has no ports');
     }
@@ -219,6 +231,9 @@ export class TenantProcess {
       case 'want-token':
         void this.#giveToken(message);
         return;
+      case 'want-payload-keys':
+        void this.#givePayloadKeys(message);
+        return;
       case 'started':
       case 'drained':
         return;
@@ -235,6 +250,16 @@ export class TenantProcess {
       this.context.logger.warn({ err: error, taskQueue }, 'a runtime token could not be made');
     }
     this.#send({ type: 'token', requestId, ...(given ? { given } : {}) });
+  }
+
+  /** Those of the process's own tenant, whatever it asks. */
+  async #givePayloadKeys({ requestId, keyId }: WantPayloadKeys): Promise<void> {
+    const given = await this.context.payloadKeys
+      .with(this.context.tenantId, keyId)
+      .catch((error: unknown) =>
+        this.context.logger.warn({ err: error, workerPid: this.pid }, 'payload keys cannot be had'),
+      );
+    this.#send({ type: 'payload-keys', requestId, ...(given ? { given } : {}) });
   }
 
   #onExit(): void {

@@ -11,8 +11,9 @@
  * 4. A process that dies is started again with backoff, and everything wanted is loaded again.
  * 5. An artifact whose load took the process down is loaded alone from then on, so that it can take no other with it for long.
  * 6. With nothing wanted and nothing loaded there is no process.
+ * 7. No process starts before the tenant's payload keys are known; once they are, none waits for the server.
  */
-import { type DemandedArtifact } from '@pegasus-workflows/contracts';
+import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
@@ -48,6 +49,8 @@ export class Tenant {
   #process: TenantProcess | undefined;
   #deaths = 0;
   #restartAt = 0;
+  #fetchingKeys = false;
+  #keyFailures = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -124,7 +127,7 @@ export class Tenant {
     const now = performance.now();
     let wakeAt = Infinity;
     if (!this.#process) {
-      if (now >= this.#restartAt) this.#start();
+      if (now >= this.#restartAt) this.#startWithKeys();
       else wakeAt = this.#restartAt;
     }
     const process = this.#process;
@@ -145,9 +148,29 @@ export class Tenant {
     return slot.suspect ? loading.length === 0 : loading.every((other) => !other.suspect);
   }
 
-  #start(): void {
+  /** Invariant 7. */
+  #startWithKeys(): void {
+    const { tenantId, payloadKeys, logger } = this.context;
+    const known = payloadKeys.known(tenantId);
+    if (known) this.#start(known);
+    if (known || this.#fetchingKeys) return;
+    this.#fetchingKeys = true;
+    const done = (error?: unknown): void => {
+      this.#fetchingKeys = false;
+      this.#keyFailures = error === undefined ? 0 : this.#keyFailures + 1;
+      if (error !== undefined) {
+        const delayMs = backoffMs(this.#keyFailures, RESTART);
+        this.#restartAt = performance.now() + delayMs;
+        logger.warn({ err: error, failures: this.#keyFailures, delayMs }, 'payload keys cannot be had');
+      }
+      this.#converge();
+    };
+    payloadKeys.fetch(tenantId).then(() => done(), done);
+  }
+
+  #start(payloadKeys: PayloadKeySet): void {
     const { takeWorker, logger } = this.context;
-    const process = new TenantProcess(takeWorker(), this.context, (taskQueue, reason) =>
+    const process = new TenantProcess(takeWorker(), this.context, payloadKeys, (taskQueue, reason) =>
       this.#onFailed(process, taskQueue, reason),
     );
     this.#process = process;

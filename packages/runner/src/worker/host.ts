@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { payloadCodec, type PayloadKeys, type TenantPayloadCodec } from '@pegasus-workflows/kit/payloads';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import {
   GATEWAY_CREDENTIAL_HEADER,
@@ -45,13 +46,18 @@ export class WorkerHost {
   #connection: Promise<NativeConnection> | undefined;
   #draining = false;
 
+  readonly #codec: TenantPayloadCodec;
+
   /** @param onFailed called with the task queue and the error when a loaded Worker ends by itself */
   constructor(
     private readonly config: ConfigureMessage,
     private readonly keeper: TokenKeeper,
+    keys: PayloadKeys,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, error: unknown) => void,
-  ) {}
+  ) {
+    this.#codec = payloadCodec(config.tenantId, keys);
+  }
 
   /** Starts polling the artifact's task queue. Rejects with the reason when it cannot be loaded. */
   async load(message: LoadFrom): Promise<void> {
@@ -154,6 +160,7 @@ export class WorkerHost {
       identity: `pegasus:${message.workflowName}@${message.version}:${process.pid}`,
       // Told, so that the SDK does not hash megabytes of bundle to make one up.
       buildId: message.sha256,
+      dataConverter: { payloadCodecs: [this.#codec] },
       workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
       ...(activities ? { activities: activities.activities } : {}),
       interceptors: {

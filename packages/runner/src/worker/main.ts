@@ -17,7 +17,8 @@ import { withArtifactFiles } from './artifact-files.js';
 import { type WorkerHost } from './host.js';
 import { handOutPorts, tunnelConnections } from './own-network.js';
 import { runtimeEnv } from './runtime-env.js';
-import { type AskedRun, type GivenToken } from './token-keeper.js';
+import { type HostQuestions } from './sdk.js';
+import { type AskedRun } from './token-keeper.js';
 
 /** How long running activities get when the supervisor is gone or tenant code broke the process. */
 const SHORT_DRAIN_MS = 1_000;
@@ -42,17 +43,37 @@ function send(message: FromWorker): void {
   channel.send(message);
 }
 
-/** Requests for runtime tokens that the supervisor has not answered; when it is gone, so is this process, soon. */
-const asked = new Map<number, (given: GivenToken | undefined) => void>();
+type Answer = Extract<ToWorker, { type: 'token' | 'payload-keys' }>;
+
+/** Questions that the supervisor has not answered; when it is gone, so is this process, soon. */
+const asked = new Map<number, (answer: Answer) => void>();
 let requests = 0;
 
-function askForToken(run: AskedRun): Promise<GivenToken | undefined> {
+function ask<A extends Answer>(
+  kind: A['type'],
+  question: (requestId: number) => FromWorker,
+): Promise<A['given']> {
   return new Promise((resolve) => {
     const requestId = ++requests;
-    asked.set(requestId, resolve);
-    send({ type: 'want-token', requestId, ...run });
+    asked.set(requestId, (answer) => resolve(answer.type === kind ? answer.given : undefined));
+    send(question(requestId));
   });
 }
+
+const questions: HostQuestions = {
+  askForToken: (run: AskedRun) =>
+    ask<Extract<Answer, { type: 'token' }>>('token', (requestId) => ({
+      type: 'want-token',
+      requestId,
+      ...run,
+    })),
+  askForPayloadKeys: (keyId) =>
+    ask<Extract<Answer, { type: 'payload-keys' }>>('payload-keys', (requestId) => ({
+      type: 'want-payload-keys',
+      requestId,
+      keyId,
+    })),
+};
 
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -65,7 +86,7 @@ async function handle(message: ToWorker): Promise<void> {
       if (host) return;
       supervisorUrl = message.supervisorUrl;
       process.env = runtimeEnv(process.env, message.apiBaseUrl);
-      host = createHost(message, askForToken, logger, (taskQueue, error) => {
+      host = createHost(message, questions, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
         send({ type: 'load-failed', taskQueue, reason: describe(error) });
       });
@@ -91,7 +112,8 @@ async function handle(message: ToWorker): Promise<void> {
       send({ type: 'unloaded', taskQueue: message.taskQueue });
       return;
     case 'token':
-      asked.get(message.requestId)?.(message.given);
+    case 'payload-keys':
+      asked.get(message.requestId)?.(message);
       asked.delete(message.requestId);
       return;
     case 'drain':

@@ -2,16 +2,24 @@
 import { type Logger } from '@pegasus-workflows/kit';
 import { type ConfigureMessage } from '../protocol.js';
 import { WorkerHost } from './host.js';
+import { WorkerPayloadKeys, type AskForPayloadKeys } from './payload-keys.js';
 import { TokenKeeper, type AskForToken } from './token-keeper.js';
 
 export { installRuntime } from './logging.js';
 
+/** What a host asks the supervisor. */
+export interface HostQuestions {
+  askForToken: AskForToken;
+  askForPayloadKeys: AskForPayloadKeys;
+}
+
 /** See {@link WorkerHost}. */
 export function createHost(
   config: ConfigureMessage,
-  ask: AskForToken,
+  { askForToken, askForPayloadKeys }: HostQuestions,
   logger: Logger,
   onFailed: (taskQueue: string, error: unknown) => void,
 ): WorkerHost {
-  return new WorkerHost(config, new TokenKeeper(ask), logger, onFailed);
+  const keys = new WorkerPayloadKeys(config.payloadKeys, askForPayloadKeys);
+  return new WorkerHost(config, new TokenKeeper(askForToken), keys, logger, onFailed);
 }

@@ -20,6 +20,7 @@ import {
   ingressWithSecretSchema,
   manifestSchema,
   masterKeysSchema,
+  payloadKeySchema,
   pauseAnswerSchema,
   projectionSchema,
   projectionsPageSchema,
@@ -107,6 +108,7 @@ export const readSecret = secretSchema;
 export const readConfig = configSchema;
 export const readRuntimeValue = runtimeValueSchema;
 export const readMasterKeys = masterKeysSchema;
+export const readPayloadKey = payloadKeySchema;
 export const readProjection = projectionSchema;
 export const readProjectionsPage = projectionsPageSchema;
 export const readConnection = connectionSchema;

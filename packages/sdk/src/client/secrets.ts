@@ -1,6 +1,12 @@
-import { dataOf, listOf, type MasterKeys, type Secret } from '@pegasus-workflows/contracts';
+import {
+  dataOf,
+  listOf,
+  type MasterKeys,
+  type PayloadKeyInfo,
+  type Secret,
+} from '@pegasus-workflows/contracts';
 import type { CallOptions } from './options.js';
-import { readMasterKeys, readRuntimeValue, readSecret } from './schemas.js';
+import { readMasterKeys, readPayloadKey, readRuntimeValue, readSecret } from './schemas.js';
 import type { Transport } from './transport.js';
 
 /** Below which secrets and configuration values are. */
@@ -56,6 +62,19 @@ export class SecretsApi {
   async masterKeys(options: CallOptions = {}): Promise<MasterKeys> {
     const call = { method: 'GET', path: '/api/v1/master-keys', repeatable: true } as const;
     return (await this.#transport.json(call, dataOf(readMasterKeys), options)).data;
+  }
+
+  /** The keys that the tenant's payloads in Temporal are encrypted with, the current one first. Never a key. */
+  async payloadKeys(options: CallOptions = {}): Promise<PayloadKeyInfo[]> {
+    const call = { method: 'GET', path: '/api/v1/payload-keys', repeatable: true } as const;
+    return (await this.#transport.json(call, listOf(readPayloadKey), options)).data;
+  }
+
+  /** Makes a new current payload key; what is encrypted with the others stays readable. */
+  async rotatePayloadKey(options: CallOptions = {}): Promise<PayloadKeyInfo> {
+    // Not repeated: each call makes a key.
+    const call = { method: 'POST', path: '/api/v1/payload-keys/rotate', repeatable: false } as const;
+    return (await this.#transport.json(call, dataOf(readPayloadKey), options)).data;
   }
 }
 

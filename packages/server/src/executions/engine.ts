@@ -67,7 +67,7 @@ export interface ExecutionEngine {
 
 /** Puts the parts together; nothing runs yet. */
 export function createExecutionEngine(
-  services: Omit<Services, 'findKey' | 'verifier' | 'audit' | 'keyUsage'>,
+  services: Omit<Services, 'findKey' | 'verifier' | 'audit' | 'keyUsage' | 'payloadKeys'>,
 ): ExecutionEngine {
   const { db, temporal, settings, clock } = services;
   const logger = services.logger.child({ area: 'executions' });

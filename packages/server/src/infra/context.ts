@@ -7,6 +7,7 @@ import { type Database } from './database.js';
 import { type ServerSettings } from './settings.js';
 import { type TemporalPort } from './temporal.js';
 import { type Vault } from './vault.js';
+import { type PayloadKeyring } from '../payload-keys/keyring.js';
 
 /** Who makes a call, and what they may do. */
 export interface Principal {
@@ -103,6 +104,8 @@ export interface Services {
   temporal: TemporalPort;
   /** Seals what must not be readable at rest. */
   vault: Vault;
+  /** What payloads in Temporal are encrypted with. */
+  payloadKeys: PayloadKeyring;
   logger: Logger;
   /** Where every part registers the numbers that `/metrics` shows. */
   metrics: Registry;

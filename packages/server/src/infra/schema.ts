@@ -9,6 +9,7 @@ export * from './schema/events.js';
 export * from './schema/executions.js';
 export * from './schema/integrations.js';
 export * from './schema/messages.js';
+export * from './schema/payloads.js';
 export * from './schema/stored-values.js';
 export * from './schema/webhooks.js';
 export * from './schema/workflows.js';

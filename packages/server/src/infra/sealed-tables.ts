@@ -27,6 +27,10 @@ export function ingressPlace(id: string): string {
 export function smsProviderPlace(id: string): string {
   return `sms-provider/${id}`;
 }
+/** Where a tenant's payload key is sealed. */
+export function payloadKeyPlace(id: string): string {
+  return `payload-key/${id}`;
+}
 /** Where a webhook's signing secret is sealed, also the one before the rotation. */
 export function webhookPlace(id: string): string {
   return `webhook/${id}`;
@@ -44,6 +48,12 @@ export const SEALED_TABLES: readonly SealedTable[] = [
     sealed: ['secret', 'previous_secret'],
     named: [],
     place: ({ id }) => ingressPlace(id!),
+  },
+  {
+    name: 'payload_keys',
+    sealed: ['wrapped_key'],
+    named: [],
+    place: ({ id }) => payloadKeyPlace(id!),
   },
   { name: 'sms_providers', sealed: ['secret'], named: [], place: ({ id }) => smsProviderPlace(id!) },
   {

@@ -39,6 +39,10 @@ export interface ServerSettings {
   /** Calls of partners that one ingress takes in, per second in the long run. */
   ingressPerSecond: number;
   sms: SmsSettings;
+  /** Whether new payloads are encrypted; encrypted ones are read either way. */
+  payloadEncryption: boolean;
+  /** Origins of web pages, such as Temporal's UI, that may call the codec endpoint. */
+  codecOrigins: string[];
   temporal: TemporalSettings;
 }
 
@@ -67,6 +71,20 @@ const egressSchema = z.string().transform((text, context): EgressException[] => 
   }
 });
 
+/** Origins of web pages, such as `https://temporal.example.com`, separated by commas. */
+const originsSchema = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+  .refine(
+    (origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    'must be origins such as https://temporal.example.com, separated by commas',
+  );
+
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
 const envSchema = z
@@ -92,6 +110,8 @@ const envSchema = z
     PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
     PEGASUS_EGRESS_HTTP: flag('false'),
     PEGASUS_INGRESS_PER_SECOND: count(50),
+    PEGASUS_CODEC_ORIGINS: originsSchema.default([]),
+    PEGASUS_PAYLOAD_ENCRYPTION: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
     PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
     PEGASUS_SMS_PER_MINUTE: count(60),
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
@@ -155,6 +175,8 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       perMinute: parsed.PEGASUS_SMS_PER_MINUTE,
       perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
     },
+    codecOrigins: parsed.PEGASUS_CODEC_ORIGINS,
+    payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION === 'on',
     temporal: parseTemporalSettings(env),
   };
 }

@@ -1,9 +1,7 @@
 import { temporalConnectionOptions, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
-import { type DataConverter } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
-  decodeFailure,
   encodeToPayloads,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
@@ -14,6 +12,7 @@ import { followHistory } from './temporal-follow.js';
 import { exportHistory, readHistory } from './temporal-histories.js';
 import { queryRun, signalRun, terminateNewest } from './temporal-messages.js';
 import { pauseRun, unpauseRun } from './temporal-pause.js';
+import { readableFailure, TemporalPayloads, type PayloadKeysOf } from './temporal-payloads.js';
 import { resetRun } from './temporal-reset.js';
 import { GRPC, IDENTITY, isNotFound, TemporalRpc, toTemporalError } from './temporal-rpc.js';
 import { TemporalSchedules } from './temporal-schedules.js';
@@ -41,8 +40,7 @@ import {
  * Job: {@link TemporalPort} on Temporal's own client, through its raw service calls, so that every hop is one call.
  *
  * Boundary: with `temporal-rpc.ts` the only file that imports Temporal's client; histories and messages to runs are in
- * files of their own. Payloads pass through one data converter: a codec is put in by handing a converter with
- * `payloadCodecs` to {@link connectTemporal}.
+ * files of their own. Payloads pass through what `temporal-payloads.ts` has for the tenant of a run.
  *
  * Invariants
  * 1. Connecting is lazy: without Temporal the server starts, calls fail with `unknown`, and succeed once it is back.
@@ -69,7 +67,7 @@ class TemporalClientPort implements TemporalPort {
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {
-    const payloads = await encodeToPayloads(this.#rpc.converter, request.argument);
+    const payloads = await encodeToPayloads(this.#rpc.payloads.exact(request.workflowId), request.argument);
     const timeout = request.executionTimeoutSeconds;
     try {
       const response = await this.#rpc.call(TEMPORAL_DEADLINES.start, () =>
@@ -135,7 +133,7 @@ class TemporalClientPort implements TemporalPort {
       const event = await this.#closeEvent(workflowId, runId, options.signal);
       if (!event) return undefined;
       const next: string | undefined = nextRunOf(event) ?? (await this.#resetTo(workflowId, runId, event));
-      if (!next) return this.#closeOf(runId, event);
+      if (!next) return this.#closeOf(workflowId, runId, event);
       runId = next;
       options.onRun?.(next);
       if (options.onlyClosed && (await this.describe(workflowId))?.status === 'RUNNING') return undefined;
@@ -184,16 +182,21 @@ class TemporalClientPort implements TemporalPort {
     }
   }
 
-  async #closeOf(runId: string, event: temporal.api.history.v1.IHistoryEvent): Promise<RunClose> {
+  async #closeOf(
+    workflowId: string,
+    runId: string,
+    event: temporal.api.history.v1.IHistoryEvent,
+  ): Promise<RunClose> {
+    const converter = this.#rpc.payloads.exact(workflowId);
     const at = { runId, closedAt: optionalTsToDate(event.eventTime) ?? new Date() };
     const completed = event.workflowExecutionCompletedEventAttributes;
     if (completed) {
-      const [result] = await decodeArrayFromPayloads(this.#rpc.converter, completed.result?.payloads);
+      const [result] = await decodeArrayFromPayloads(converter, completed.result?.payloads);
       return { ...at, status: 'COMPLETED', result };
     }
     if (event.workflowExecutionFailedEventAttributes) {
       const { failure } = event.workflowExecutionFailedEventAttributes;
-      const decoded = failure ? await decodeFailure(this.#rpc.converter.payloadCodecs, failure) : undefined;
+      const decoded = failure ? await readableFailure(converter, failure) : undefined;
       return { ...at, status: 'FAILED', failure: runFailureOf(decoded) };
     }
     if (event.workflowExecutionTimedOutEventAttributes) return { ...at, status: 'TIMED_OUT' };
@@ -332,9 +335,9 @@ function longOf(value: number) {
 
 /**
  * A port to the cluster of the settings. Answers at once; the connection is made by the first call and remade, with
- * short pauses, whenever it is lost (invariant 1).
+ * short pauses, whenever it is lost (invariant 1). Without `keysOf` nothing is encrypted, and what is stays unread.
  */
-export function connectTemporal(settings: TemporalSettings, converter?: DataConverter): TemporalPort {
+export function connectTemporal(settings: TemporalSettings, keysOf?: PayloadKeysOf): TemporalPort {
   const connection = Connection.lazy({
     ...temporalConnectionOptions(settings),
     channelArgs: {
@@ -345,5 +348,7 @@ export function connectTemporal(settings: TemporalSettings, converter?: DataConv
       'grpc.keepalive_timeout_ms': 15_000,
     },
   });
-  return new TemporalClientPort(new TemporalRpc(connection, settings.namespace, converter));
+  return new TemporalClientPort(
+    new TemporalRpc(connection, settings.namespace, new TemporalPayloads(keysOf)),
+  );
 }

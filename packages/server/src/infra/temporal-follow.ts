@@ -1,7 +1,7 @@
-import { decodeFailure } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { type temporal } from '@temporalio/proto';
-import { failureOfEvent, HistoryFlattener, nextRunOf } from './temporal-events.js';
+import { HistoryFlattener, nextRunOf } from './temporal-events.js';
 import { describeRun } from './temporal-histories.js';
+import { makeFailuresReadable } from './temporal-payloads.js';
 import { isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
 import { TEMPORAL_DEADLINES, type FollowOptions, type RunEvents } from './temporal.js';
 
@@ -14,13 +14,14 @@ export async function* followHistory(
   { signal, runId: first, afterEventId = 0 }: FollowOptions,
 ): AsyncGenerator<RunEvents, void> {
   try {
+    const converter = rpc.payloads.shown(workflowId);
     let runId = first ?? (await newestRun(rpc, workflowId));
     for (let after = afterEventId; runId !== undefined && !signal.aborted; after = 0) {
       let last: IHistoryEvent | undefined;
       const flattener = new HistoryFlattener();
       for await (const page of pagesAsTheyCome(rpc, workflowId, runId, signal)) {
         last = page.at(-1) ?? last;
-        await decodeFailures(rpc, page);
+        await makeFailuresReadable(converter, page);
         // Earlier events are needed for the names of those that answer them.
         const events = flattener.add(page).filter(({ id }) => Number(id) > after);
         if (events.length > 0) yield { runId, events };
@@ -30,13 +31,6 @@ export async function* followHistory(
   } catch (error) {
     if (signal.aborted || isNotFound(error)) return;
     throw toTemporalError(error);
-  }
-}
-
-async function decodeFailures(rpc: TemporalRpc, events: readonly IHistoryEvent[]): Promise<void> {
-  for (const event of events) {
-    const failure = failureOfEvent(event);
-    if (failure) Object.assign(failure, await decodeFailure(rpc.converter.payloadCodecs, failure));
   }
 }
 

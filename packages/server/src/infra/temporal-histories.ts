@@ -1,11 +1,11 @@
 import { type PendingActivity } from '@pegasus-workflows/contracts';
 import { answeredEventId } from '@pegasus-workflows/project/temporal-events';
 import { historyToJson } from '@pegasus-workflows/project/temporal-json';
-import { decodeFailure } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { failureSentence } from './failure-text.js';
-import { failureOfEvent, flattenHistory, runFailureOf } from './temporal-events.js';
+import { flattenHistory, runFailureOf } from './temporal-events.js';
+import { makeFailuresReadable, makeReadable, readableFailure, type Converter } from './temporal-payloads.js';
 import { isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
 import { TEMPORAL_DEADLINES, type ExportedHistory, type RunHistory } from './temporal.js';
 
@@ -29,13 +29,12 @@ export async function readHistory(
     if (isNotFound(error)) return undefined;
     throw toTemporalError(error);
   }
-  for (const event of events) {
-    const failure = failureOfEvent(event);
-    if (failure) Object.assign(failure, await decodeFailure(rpc.converter.payloadCodecs, failure));
-  }
+  const converter = rpc.payloads.shown(workflowId);
+  await makeFailuresReadable(converter, events);
   return {
     events: flattenHistory(events),
-    pendingActivities: description && (await pendingOf(rpc, description.pendingActivities ?? [], events)),
+    pendingActivities:
+      description && (await pendingOf(converter, description.pendingActivities ?? [], events)),
   };
 }
 
@@ -52,6 +51,7 @@ export async function exportHistory(
     const runId = runIdOf(await describeRun(rpc, workflowId));
     for await (const events of pagesOf(rpc, workflowId, runId)) {
       workflowType ||= events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
+      await makeReadable(rpc.payloads.shown(workflowId), events);
       const piece = eventsJsonOf(events);
       bytes += Buffer.byteLength(piece);
       if (bytes > maxBytes) return 'too-large';
@@ -111,7 +111,7 @@ export async function* pagesOf(
  * is the last one that scheduled that id. One that has ended since it was described is left out.
  */
 async function pendingOf(
-  rpc: TemporalRpc,
+  converter: Converter,
   pending: readonly IPendingActivity[],
   events: readonly IHistoryEvent[],
 ): Promise<PendingActivity[]> {
@@ -128,8 +128,7 @@ async function pendingOf(
   for (const activity of pending) {
     const scheduledEventId = scheduledBy.get(activity.activityId ?? '');
     if (!scheduledEventId || ended.has(scheduledEventId)) continue;
-    const failure =
-      activity.lastFailure && (await decodeFailure(rpc.converter.payloadCodecs, activity.lastFailure));
+    const failure = activity.lastFailure && (await readableFailure(converter, activity.lastFailure));
     const nextAttemptAt = optionalTsToDate(activity.nextAttemptScheduleTime);
     found.push({
       scheduledEventId,

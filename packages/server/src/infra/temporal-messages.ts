@@ -32,7 +32,7 @@ export async function signalRun(
   workflowId: string,
   { name, args, requestId }: SignalMessage,
 ): Promise<'sent' | 'closed' | 'unknown'> {
-  const payloads = await encodeToPayloads(rpc.converter, ...args);
+  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
   try {
     await rpc.call(TEMPORAL_DEADLINES.call, () =>
       rpc.service.signalWorkflowExecution({
@@ -94,7 +94,7 @@ export async function queryRun(
   { name, args }: RunMessage,
   { deadlineMs, signal }: QueryLimits,
 ): Promise<QueryOutcome | undefined> {
-  const payloads = await encodeToPayloads(rpc.converter, ...args);
+  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
   const until = Date.now() + deadlineMs;
   const request = {
     namespace: rpc.namespace,
@@ -106,7 +106,7 @@ export async function queryRun(
     const left = Math.max(1, until - Date.now());
     try {
       const { queryResult } = await rpc.call(left, () => rpc.service.queryWorkflow(request), signal);
-      const [result] = await decodeArrayFromPayloads(rpc.converter, queryResult?.payloads);
+      const [result] = await decodeArrayFromPayloads(rpc.payloads.exact(workflowId), queryResult?.payloads);
       return { kind: 'answered', result: result ?? null };
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,6 +1,5 @@
 import { isGrpcServiceError, type Connection } from '@temporalio/client';
-import { type DataConverter } from '@temporalio/common';
-import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { type TemporalPayloads } from './temporal-payloads.js';
 import { TemporalError } from './temporal.js';
 
 /**
@@ -17,12 +16,12 @@ export class TemporalRpc {
   readonly #connection: Connection;
   readonly namespace: string;
   /** What payloads pass through. */
-  readonly converter: ReturnType<typeof loadDataConverter>;
+  readonly payloads: TemporalPayloads;
 
-  constructor(connection: Connection, namespace: string, converter: DataConverter | undefined) {
+  constructor(connection: Connection, namespace: string, payloads: TemporalPayloads) {
     this.#connection = connection;
     this.namespace = namespace;
-    this.converter = loadDataConverter(converter);
+    this.payloads = payloads;
   }
 
   get service() {

@@ -40,7 +40,7 @@ export class TemporalSchedules implements SchedulePort {
   async put(wanted: WantedSchedule): Promise<void> {
     const schedule = await this.#scheduleOf(wanted);
     if (await this.#update(wanted.scheduleId, schedule)) return;
-    const [owner] = (await encodeToPayloads(this.#rpc.converter, wanted.owner)) ?? [];
+    const [owner] = (await encodeToPayloads(this.#rpc.payloads.plain, wanted.owner)) ?? [];
     try {
       await this.#rpc.call(TEMPORAL_DEADLINES.call, () =>
         this.#rpc.service.createSchedule({
@@ -78,6 +78,7 @@ export class TemporalSchedules implements SchedulePort {
   }
 
   async #scheduleOf(wanted: WantedSchedule): Promise<temporal.api.schedule.v1.ISchedule> {
+    const converter = this.#rpc.payloads.exact(wanted.scheduleId);
     const { spec, tick, paused, notes, catchUpSeconds } = wanted;
     const catchUp = seconds(catchUpSeconds);
     return {
@@ -90,7 +91,7 @@ export class TemporalSchedules implements SchedulePort {
           workflowId: tick.workflowId,
           workflowType: { name: TICK_TYPE },
           taskQueue: { name: tick.queue },
-          input: { payloads: (await encodeToPayloads(this.#rpc.converter, tick.argument)) ?? [] },
+          input: { payloads: (await encodeToPayloads(converter, tick.argument)) ?? [] },
           // A tick that no server takes is given up as late as one that Temporal could not deliver.
           workflowExecutionTimeout: catchUp,
         },
@@ -134,7 +135,7 @@ export class TemporalSchedules implements SchedulePort {
       for (const entry of response.schedules ?? []) {
         const payload = entry.memo?.fields?.[OWNER];
         if (!payload || !entry.scheduleId) continue;
-        const [found] = await decodeArrayFromPayloads(this.#rpc.converter, [payload]);
+        const [found] = await decodeArrayFromPayloads(this.#rpc.payloads.plain, [payload]);
         if (found !== owner) continue;
         const { notes, paused } = entry.info ?? {};
         yield { scheduleId: entry.scheduleId, notes: notes ?? '', paused: paused ?? false };

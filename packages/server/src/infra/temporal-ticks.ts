@@ -37,9 +37,10 @@ export async function nextTick(
     throw toTemporalError(error);
   });
   if (!task.taskToken || task.taskToken.length === 0) return undefined;
+  const converter = rpc.payloads.exact(task.workflowExecution?.workflowId ?? '');
   const first = task.history?.events?.[0];
   const started = first?.workflowExecutionStartedEventAttributes;
-  const [argument] = await decodeArrayFromPayloads(rpc.converter, started?.input?.payloads);
+  const [argument] = await decodeArrayFromPayloads(converter, started?.input?.payloads);
   const stamp = started?.searchAttributes?.indexedFields?.[SCHEDULED_START]?.data;
   return {
     token: task.taskToken,
@@ -53,7 +54,7 @@ export async function nextTick(
 
 /** Completes the tick's workflow. A tick that another answer has ended already is none of ours any more. */
 export async function finishTick(rpc: TemporalRpc, task: TickTask, result: unknown): Promise<void> {
-  const payloads = (await encodeToPayloads(rpc.converter, result)) ?? [];
+  const payloads = (await encodeToPayloads(rpc.payloads.exact(task.workflowId), result)) ?? [];
   await answer(rpc, () =>
     rpc.service.respondWorkflowTaskCompleted({
       namespace: rpc.namespace,

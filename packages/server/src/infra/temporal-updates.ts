@@ -1,7 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import {
   decodeArrayFromPayloads,
-  decodeFailure,
   encodeToPayloads,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto';
@@ -9,6 +8,7 @@ import { failureSentence } from './failure-text.js';
 import { type TemporalControls, type UpdateOutcome } from './temporal-controls.js';
 import { runFailureOf } from './temporal-events.js';
 import { GRPC, IDENTITY, isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
+import { readableFailure, type Converter } from './temporal-payloads.js';
 import { isKnown } from './temporal-messages.js';
 import { TEMPORAL_DEADLINES, TemporalError } from './temporal.js';
 
@@ -27,7 +27,7 @@ export async function updateRun(
   ...[workflowId, message, { acceptMs, waitMs, signal }]: Parameters<'update'>
 ): Promise<UpdateOutcome> {
   const { name, args, updateId } = message;
-  const payloads = await encodeToPayloads(rpc.converter, ...args);
+  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
   const until = Date.now() + acceptMs;
   for (;;) {
     signal?.throwIfAborted();
@@ -47,7 +47,7 @@ export async function updateRun(
           }),
         signal,
       );
-      if (outcome) return await outcomeOf(rpc, outcome);
+      if (outcome) return await outcomeOf(rpc.payloads.exact(workflowId), outcome);
       if (stage >= ACCEPTED) return await pollUpdate(rpc, workflowId, updateId, { waitMs, signal });
     } catch (error) {
       signal?.throwIfAborted();
@@ -97,7 +97,7 @@ export async function pollUpdate(
           }),
         signal,
       );
-      if (outcome) return await outcomeOf(rpc, outcome);
+      if (outcome) return await outcomeOf(rpc.payloads.exact(workflowId), outcome);
       seen = true;
     } catch (error) {
       signal?.throwIfAborted();
@@ -108,12 +108,12 @@ export async function pollUpdate(
   }
 }
 
-async function outcomeOf(rpc: TemporalRpc, { success, failure }: IOutcome): Promise<UpdateOutcome> {
+async function outcomeOf(converter: Converter, { success, failure }: IOutcome): Promise<UpdateOutcome> {
   if (failure) {
-    const decoded = await decodeFailure(rpc.converter.payloadCodecs, failure);
+    const decoded = await readableFailure(converter, failure);
     return { kind: 'failed', reason: failureSentence(runFailureOf(decoded)) };
   }
-  const [result] = await decodeArrayFromPayloads(rpc.converter, success?.payloads);
+  const [result] = await decodeArrayFromPayloads(converter, success?.payloads);
   return { kind: 'completed', result: result ?? null };
 }
 

@@ -2,6 +2,7 @@ import {
   closedRunsSchema,
   demandSchema,
   idSchema,
+  payloadKeySetSchema,
   PegasusError,
   RUNNER_API_PREFIX,
 } from '@pegasus-workflows/contracts';
@@ -10,7 +11,7 @@ import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
-import { workflows } from '../infra/schema.js';
+import { tenants, workflows } from '../infra/schema.js';
 import { type ExecutionEngine } from '../executions/engine.js';
 
 /** Longest wait of a demand poll. */
@@ -28,9 +29,10 @@ const artifactParams = z.object({
 /** Mounts the runner's API (`contracts/runner.ts`). The app lets only the holder of the runner token get here. */
 export function mountInternal(
   app: OpenAPIHono<AppEnv>,
-  { db, artifacts }: Pick<Services, 'db' | 'artifacts'>,
+  services: Pick<Services, 'db' | 'artifacts' | 'payloadKeys'>,
   { demand, closeNotices }: Pick<ExecutionEngine, 'demand' | 'closeNotices'>,
 ): void {
+  const { db, artifacts } = services;
   addRoute(
     app,
     {
@@ -83,6 +85,32 @@ export function mountInternal(
         'Content-Type': 'application/zip',
         'Content-Length': String(stored.sizeBytes),
       });
+    },
+  );
+  mountPayloadKeys(app, services);
+}
+
+function mountPayloadKeys(
+  app: OpenAPIHono<AppEnv>,
+  { db, payloadKeys }: Pick<Services, 'db' | 'payloadKeys'>,
+): void {
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: `${RUNNER_API_PREFIX}/tenants/:tenantId/payload-keys`,
+      action: 'runner',
+      summary: 'What a tenant’s worker encrypts and reads payloads with; makes the first key.',
+      request: { params: z.object({ tenantId: idSchema }) },
+      responses: { 200: { description: 'The keys: secret.', schema: payloadKeySetSchema } },
+    },
+    async ({ params: { tenantId }, c }) => {
+      const found = await db.system((tx) =>
+        tx.select({ id: tenants.id }).from(tenants).where(eq(tenants.id, tenantId)),
+      );
+      if (found.length === 0) throw new PegasusError('NOT_FOUND', 'There is no tenant with this id.');
+      c.header('Cache-Control', 'no-store');
+      return c.json(await payloadKeys.setOf(tenantId));
     },
   );
 }

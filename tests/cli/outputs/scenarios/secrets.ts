@@ -81,6 +81,20 @@ export const SECRETS_AND_CONFIGS: Scenario[] = [
   { name: 'configs delete of no such key', args: ['configs', 'delete', 'REGION', ...local], code: 4 },
   { name: 'secrets delete', args: ['secrets', 'delete', 'API_TOKEN', '-g', 'crm', ...local], code: 0 },
   { name: 'secrets delete of no such key', args: ['secrets', 'delete', 'API_TOKEN', ...local], code: 4 },
+  { name: 'secrets rotate-payload-key', args: ['secrets', 'rotate-payload-key', ...local], code: 0 },
+  { name: 'secrets payload-keys', args: ['secrets', 'payload-keys', ...local], code: 0 },
+  {
+    name: 'secrets rotate-payload-key without credentials',
+    args: ['secrets', 'rotate-payload-key'],
+    env: { HOME: '/nonexistent' },
+    code: 3,
+  },
+  {
+    name: 'secrets payload-keys without credentials',
+    args: ['secrets', 'payload-keys'],
+    env: { HOME: '/nonexistent' },
+    code: 3,
+  },
   { name: 'secrets master-keys', args: ['secrets', 'master-keys', ...operator], code: 0 },
   { name: 'secrets master-keys of a tenant', args: ['secrets', 'master-keys', ...local], code: 3 },
   {

@@ -1,0 +1,27 @@
+import { sql } from 'drizzle-orm';
+import { pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { tenantId } from './access.js';
+import { createdAt, createdBy, id, instant } from './columns.js';
+
+/** What a tenant's payloads in Temporal are encrypted with. None is ever deleted: histories need the old ones. */
+export const payloadKeys = pgTable(
+  'payload_keys',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    /** The key's 32 bytes in base64, a compact JWE. */
+    wrappedKey: text('wrapped_key').notNull(),
+    /** Which master key `wrappedKey` is wrapped with. */
+    masterKeyId: text('master_key_id').notNull(),
+    /** Null when the tenant's first need made it. */
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+    /** Since when it only reads; null: it is the current one. */
+    retiredAt: instant('retired_at'),
+  },
+  (t) => [
+    uniqueIndex('payload_keys_current')
+      .on(t.tenantId)
+      .where(sql`${t.retiredAt} is null`),
+  ],
+);
