@@ -9,6 +9,8 @@ import { createIngress } from './ingress/routes.js';
 import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
+import { createLogs } from './logs/routes.js';
+import { RunLogs } from './logs/service.js';
 import { createLive } from './live/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
@@ -16,6 +18,7 @@ import { createWebhooks } from './webhooks/routes.js';
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
   const events = eventsCapability(services, engine);
+  const logs = new RunLogs(services);
   return [
     createAccess(services),
     events,
@@ -26,7 +29,8 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createTriggers(services, engine),
     createWebhooks(services),
     createProjections(services),
-    createLive(services, engine),
+    createLogs(services, engine, logs),
+    createLive(services, engine, logs),
     createBatches(services, engine),
   ];
 }

@@ -39,6 +39,8 @@ export interface ServerSettings {
   /** Calls of partners that one ingress takes in, per second in the long run. */
   ingressPerSecond: number;
   sms: SmsSettings;
+  /** How long logs of runs are kept, and how many bytes of them one tenant may have. */
+  logs: { days: number; tenantBytes: number };
   temporal: TemporalSettings;
 }
 
@@ -95,6 +97,8 @@ const envSchema = z
     PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
     PEGASUS_SMS_PER_MINUTE: count(60),
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
+    PEGASUS_LOG_RETENTION_DAYS: count(30),
+    PEGASUS_LOG_TENANT_MB: count(512),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
     path: ['DATABASE_URL'],
@@ -154,6 +158,10 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       defaultProvider: parsed.PEGASUS_SMS_DEFAULT_PROVIDER === 'log' ? 'LOG' : undefined,
       perMinute: parsed.PEGASUS_SMS_PER_MINUTE,
       perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
+    },
+    logs: {
+      days: parsed.PEGASUS_LOG_RETENTION_DAYS,
+      tenantBytes: parsed.PEGASUS_LOG_TENANT_MB * 1024 * 1024,
     },
     temporal: parseTemporalSettings(env),
   };

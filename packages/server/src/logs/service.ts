@@ -1,0 +1,187 @@
+/**
+ * Job: the logs of runs: taken in from the supervisor, redacted, stored, read.
+ *
+ * Boundary: what a worker says of a run the supervisor has checked against its tenant; here an entry is stored only with
+ * an execution or a workflow version that the tenant has. Rows are `store.ts`'s, secrets `known-secrets.ts`'s.
+ *
+ * Invariants
+ * 1. A batch is one transaction with the producer's number: however often it is sent, each entry is stored once.
+ * 2. Nothing is stored before the tenant's secrets, as they are now, were taken out of it.
+ * 3. Readers see entries in the order of their numbers, and are told where some were left out.
+ */
+import {
+  LIMITS,
+  LOG_LEVELS,
+  type Log,
+  type RunnerLogBatch,
+  type RunnerLogEntry,
+} from '@pegasus-workflows/contracts';
+import { failpoint } from '@pegasus-workflows/kit';
+import { and, eq, inArray } from 'drizzle-orm';
+import { type Services } from '../infra/context.js';
+import { type Tx } from '../infra/database.js';
+import { executions, workflows } from '../infra/schema.js';
+import { LogFeed } from './feed.js';
+import { KnownSecrets } from './known-secrets.js';
+import { type Redactor } from './redactor.js';
+import { advance, append, gapOf, page, type Gap, type LogRow, type LogStream, type PageOf } from './store.js';
+
+/** Which page is wanted; `after` is the id of an entry. */
+export type LogQuery = Omit<PageOf, 'after'> & { after?: string | undefined };
+
+export class RunLogs {
+  readonly feed: LogFeed;
+  readonly #services: Pick<Services, 'db' | 'clock'>;
+  readonly #secrets: KnownSecrets;
+
+  constructor(services: Pick<Services, 'db' | 'vault' | 'clock' | 'logger'>) {
+    this.#services = services;
+    this.#secrets = new KnownSecrets(services);
+    this.feed = new LogFeed(services.db, services.logger);
+  }
+
+  /** Answers how many entries were stored now. Throws SERVICE_UNAVAILABLE when they could not be redacted. */
+  async take({ producer, sequence, tenantId, entries }: RunnerLogBatch): Promise<number> {
+    const redactor = await this.#secrets.redactor(tenantId);
+    const clean = entries.map((entry) => redacted(entry, redactor));
+    const now = this.#services.clock();
+    const touched = await this.#services.db.tenant(tenantId, async (tx) => {
+      const streams = await streamsOf(tx, tenantId, clean);
+      if (streams.size === 0 || !(await advance(tx, { tenantId, producer, sequence }, now))) return [];
+      const inOrder = [...streams.values()].sort((a, b) => (a.stream.streamId < b.stream.streamId ? -1 : 1));
+      for (const { stream, entries: own } of inOrder) await append(tx, stream, own, now);
+      return inOrder;
+    });
+    failpoint('logs.stored');
+    for (const { stream } of touched) this.feed.tell(stream.streamId);
+    return touched.reduce((sum, { entries: own }) => sum + own.length, 0);
+  }
+
+  /** At most `limit` entries, one of which may stand for those that were left out. */
+  async page(stream: LogStream, { after, ...query }: LogQuery): Promise<Log[]> {
+    const from = Number(after ?? 0);
+    const { rows, gap } = await this.#services.db.tenant(stream.tenantId, async (tx) => ({
+      rows: await page(tx, stream, { ...query, after: from }),
+      gap: await gapOf(tx, stream),
+    }));
+    const logs = rows.map(logOf);
+    if (!gap || gap.until <= from) return logs;
+    const next = rows.findIndex(({ number }) => number > gap.until);
+    const isLater = next === -1 && rows.length === query.limit;
+    // The time of what follows is the time of what is missing, as far as anybody knows.
+    const following = rows[next];
+    if (isLater || !following) return logs;
+    logs.splice(next, 0, gapEntry(gap, stream, following));
+    return logs.slice(0, query.limit);
+  }
+}
+
+interface Part {
+  stream: LogStream;
+  entries: RunnerLogEntry[];
+}
+
+/** The entries by the streams that they belong to; those of nobody known are in none. */
+async function streamsOf(
+  tx: Tx,
+  tenantId: string,
+  entries: readonly RunnerLogEntry[],
+): Promise<Map<string, Part>> {
+  const executionIds = idsOf(entries, ({ executionId }) => executionId);
+  const workflowIds = idsOf(entries, ({ executionId, workflowId }) => (executionId ? undefined : workflowId));
+  const known = new Map<string, LogStream>();
+  if (executionIds.length > 0) {
+    const rows = await tx
+      .select({ id: executions.id })
+      .from(executions)
+      .where(and(eq(executions.tenantId, tenantId), inArray(executions.id, executionIds)));
+    for (const { id } of rows) known.set(id, { tenantId, streamId: id, executionId: id });
+  }
+  if (workflowIds.length > 0) {
+    // Of a GLOBAL version the tenant's worker is its own.
+    const rows = await tx
+      .select({ id: workflows.id })
+      .from(workflows)
+      .where(inArray(workflows.id, workflowIds));
+    for (const { id } of rows) known.set(id, { tenantId, streamId: id, executionId: null });
+  }
+  const parts = new Map<string, Part>();
+  for (const entry of entries) {
+    const stream = known.get(entry.executionId ?? entry.workflowId ?? '');
+    if (!stream) continue;
+    const part = parts.get(stream.streamId) ?? { stream, entries: [] };
+    parts.set(stream.streamId, part);
+    part.entries.push(entry);
+  }
+  return parts;
+}
+
+function idsOf(
+  entries: readonly RunnerLogEntry[],
+  idOf: (entry: RunnerLogEntry) => string | undefined,
+): string[] {
+  return [...new Set(entries.map(idOf).filter((id) => id !== undefined))];
+}
+
+/** Without secrets, and without what PostgreSQL's text cannot hold. */
+function redacted(entry: RunnerLogEntry, redactor: Redactor): RunnerLogEntry {
+  const clean = (text: string, isCut = false): string => storable(redactor.text(text, isCut));
+  const { attributes, activityType, activityId, runId, childWorkflowId } = entry;
+  return {
+    ...entry,
+    message: clean(entry.message, entry.truncated),
+    ...(attributes ? { attributes: storableJson(redactor.json(attributes)) } : {}),
+    ...(activityType === undefined ? {} : { activityType: clean(activityType) }),
+    ...(activityId === undefined ? {} : { activityId: clean(activityId) }),
+    ...(runId === undefined ? {} : { runId: clean(runId) }),
+    ...(childWorkflowId === undefined ? {} : { childWorkflowId: clean(childWorkflowId) }),
+  };
+}
+
+const UNSTORABLE = /\0|\p{Surrogate}/gu;
+
+function storable(text: string): string {
+  return text.replace(UNSTORABLE, '\ufffd');
+}
+
+function storableJson(value: unknown): Record<string, unknown> {
+  const replace = (held: unknown): unknown => {
+    if (typeof held === 'string') return storable(held);
+    if (Array.isArray(held)) return held.map(replace);
+    if (typeof held !== 'object' || held === null) return held;
+    return Object.fromEntries(Object.entries(held).map(([key, inner]) => [storable(key), replace(inner)]));
+  };
+  return replace(value) as Record<string, unknown>;
+}
+
+function logOf(row: LogRow): Log {
+  const { attributes, activityType, activityId, attempt, runId, childWorkflowId } = row;
+  return {
+    id: String(row.number),
+    at: row.at.toISOString(),
+    level: LOG_LEVELS[row.level] ?? 'info',
+    message: row.message,
+    source: row.source,
+    ...(attributes ? { attributes } : {}),
+    ...(activityType === null ? {} : { activityType }),
+    ...(activityId === null ? {} : { activityId }),
+    ...(attempt === null ? {} : { attempt }),
+    ...(runId === null ? {} : { runId }),
+    ...(childWorkflowId === null ? {} : { childWorkflowId }),
+    ...(row.truncated ? { truncated: true } : {}),
+  };
+}
+
+function gapEntry({ until, count }: Gap, { executionId }: LogStream, { at }: LogRow): Log {
+  const kept =
+    executionId === null
+      ? `the last ${LIMITS.logLastEntries}`
+      : `at most the first ${LIMITS.logFirstEntries} and the last ${LIMITS.logLastEntries}`;
+  return {
+    id: String(until),
+    at: at.toISOString(),
+    level: 'warn',
+    message: `${count} entries were left out here: ${kept} are kept.`,
+    source: 'platform',
+  };
+}
