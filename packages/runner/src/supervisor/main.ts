@@ -7,6 +7,8 @@
 import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
 import { ArtifactCache } from './artifact-cache.js';
 import { DemandLoop } from './demand-loop.js';
+import { LogIntake } from './logs/intake.js';
+import { LogShipper } from './logs/shipper.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
 import { parseSupervisorSettings } from './settings.js';
@@ -35,7 +37,9 @@ runMain(logger, async () => {
   const spawn = (): WorkerChild => spawnWorker(homes, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
-  const pool = new TenantPool(settings, cache, mint, spawn, logger);
+  const shipper = new LogShipper((batch, signal) => server.logs(batch, signal), logger);
+  const logs = new LogIntake(mint, shipper, logger);
+  const pool = new TenantPool(settings, cache, mint, logs, spawn, logger);
   const loop = new DemandLoop(
     (cursor, waitSeconds, signal) => server.demand(cursor, waitSeconds, signal),
     (demand) => pool.apply(demand),
@@ -46,6 +50,7 @@ runMain(logger, async () => {
     async () => {
       await loop.stop();
       await pool.close();
+      await logs.close();
     },
     settings.drainMs + SHUTDOWN_MARGIN_MS,
   );

@@ -1,9 +1,11 @@
-import { demandSchema, RUNNER_API_PREFIX, type Demand } from '@pegasus-workflows/contracts';
+import { demandSchema, RUNNER_API_PREFIX, type Demand, type RunnerLogBatch } from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
 const POLL_SLACK_MS = 10_000;
 /** An artifact of 25 MiB over a slow link; a stalled download must not hold an artifact back for ever. */
 const DOWNLOAD_TIMEOUT_MS = 120_000;
+
+const LOGS_TIMEOUT_MS = 15_000;
 
 /** The server answered, but not with what was asked for. */
 export class ServerResponseError extends Error {
@@ -51,12 +53,28 @@ export class ServerClient {
     return response.body;
   }
 
+  /** Resolves when the batch is stored. */
+  async logs(batch: RunnerLogBatch, signal: AbortSignal): Promise<void> {
+    const response = await this.#fetch('/execution-logs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(batch),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LOGS_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new ServerResponseError('execution logs', response.status);
+  }
+
   #get(path: string, signal: AbortSignal): Promise<Response> {
+    return this.#fetch(path, { signal });
+  }
+
+  #fetch(path: string, request: RequestInit & { headers?: Record<string, string> }): Promise<Response> {
     return fetch(`${this.baseUrl}${RUNNER_API_PREFIX}${path}`, {
-      headers: { authorization: `Bearer ${this.token}` },
+      ...request,
+      headers: { ...request.headers, authorization: `Bearer ${this.token}` },
       // The token must not follow a redirect to another host.
       redirect: 'error',
-      signal,
     });
   }
 }

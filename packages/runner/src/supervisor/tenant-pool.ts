@@ -14,6 +14,7 @@ import { type Logger } from '@pegasus-workflows/kit';
 import { planEviction, type MomentView, type ProcessView } from './eviction.js';
 import { type ArtifactCache } from './artifact-cache.js';
 import { type SupervisorSettings } from './settings.js';
+import { type LogIntake } from './logs/intake.js';
 import { SpareWorker } from './spare.js';
 import { residentBytes } from './tenant-process.js';
 import { Tenant } from './tenant.js';
@@ -42,6 +43,7 @@ export class TenantPool {
     private readonly settings: SupervisorSettings,
     private readonly cache: ArtifactCache,
     private readonly mint: TokenMint,
+    private readonly logs: LogIntake,
     spawn: () => WorkerChild,
     private readonly logger: Logger,
   ) {
@@ -110,6 +112,7 @@ export class TenantPool {
         temporal,
         apiBaseUrl: serverUrl,
         mint: this.mint,
+        logs: this.logs,
         drainMs,
         cache: this.cache,
         takeWorker: () => this.#spare.take(),

@@ -21,6 +21,7 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type LogIntake, type WorkerLogs } from './logs/intake.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 
@@ -37,6 +38,14 @@ export class ProcessGoneError extends Error {
   }
 }
 
+/** The worker could not load an artifact; the reason is tenant code's, for the tenant to read. */
+export class LoadRefusedError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'LoadRefusedError';
+  }
+}
+
 interface Waiter {
   resolve: () => void;
   reject: (error: Error) => void;
@@ -47,6 +56,7 @@ export class TenantProcess {
   /** What it was told to load, by task queue (invariant 3). */
   readonly #artifacts = new Map<string, DemandedArtifact>();
   readonly #unloads = new Map<string, Waiter>();
+  readonly #logs: WorkerLogs;
   #gone = false;
   #draining: Promise<void> | undefined;
   #reportedRss = 0;
@@ -58,9 +68,11 @@ export class TenantProcess {
     private readonly worker: WorkerChild,
     private readonly config: Omit<ConfigureMessage, 'type'>,
     private readonly mint: TokenMint,
+    logs: LogIntake,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
+    this.#logs = logs.attach(config.tenantId, worker.output);
     worker.child.on('message', (raw: unknown) => this.#receive(raw));
     void worker.exited.then(() => this.#onExit());
     this.#send({ type: 'configure', ...config });
@@ -83,6 +95,7 @@ export class TenantProcess {
   /** Resolves when the artifact's queue is polled; rejects with the reason. */
   load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact): Promise<void> {
     this.#artifacts.set(message.taskQueue, artifact);
+    this.#logs.loading(artifact);
     return this.#ask(this.#loads, { type: 'load', ...message });
   }
 
@@ -157,13 +170,15 @@ export class TenantProcess {
         return;
       case 'load-failed': {
         this.#artifacts.delete(message.taskQueue);
+        this.#logs.unloaded(message.taskQueue);
         const waiter = settle(this.#loads, message.taskQueue);
-        if (waiter) waiter.reject(new Error(message.reason));
+        if (waiter) waiter.reject(new LoadRefusedError(message.reason));
         else this.onFailed(message.taskQueue, message.reason);
         return;
       }
       case 'unloaded':
         this.#artifacts.delete(message.taskQueue);
+        this.#logs.unloaded(message.taskQueue);
         settle(this.#unloads, message.taskQueue)?.resolve();
         return;
       case 'stats':

@@ -17,7 +17,8 @@ import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { type TemporalTarget } from '../protocol.js';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
-import { ProcessGoneError, TenantProcess } from './tenant-process.js';
+import { type LogIntake } from './logs/intake.js';
+import { LoadRefusedError, ProcessGoneError, TenantProcess } from './tenant-process.js';
 import { type TokenMint } from './token-mint.js';
 import { type WorkerChild } from './worker-child.js';
 
@@ -27,6 +28,9 @@ const RELOAD = { baseMs: 250, maxMs: 30_000 };
 const RELOAD_SUSPECT = { baseMs: 1_000, maxMs: 300_000 };
 /** A process that lived this long died of something new: its restarts count from one again. */
 const STABLE_MS = 30_000;
+
+/** What a worker says of a failure may be tenant code's words, which are not for the supervisor's log. */
+const IN_ITS_LOG = 'it failed in the worker; the log of the workflow says why';
 
 interface Slot {
   artifact: DemandedArtifact;
@@ -44,6 +48,7 @@ export interface TenantContext {
   temporal: TemporalTarget;
   apiBaseUrl: string;
   mint: TokenMint;
+  logs: LogIntake;
   drainMs: number;
   cache: ArtifactCache;
   takeWorker: () => WorkerChild;
@@ -154,13 +159,14 @@ export class Tenant {
   }
 
   #start(): void {
-    const { tenantId, temporal, apiBaseUrl, drainMs, mint, logger } = this.context;
+    const { tenantId, temporal, apiBaseUrl, drainMs, mint, logs, logger } = this.context;
     const process = new TenantProcess(
       this.context.takeWorker(),
       { tenantId, temporal, apiBaseUrl, drainMs },
       mint,
+      logs,
       logger,
-      (taskQueue, reason) => this.#onFailed(process, taskQueue, reason),
+      (taskQueue) => this.#onFailed(process, taskQueue),
     );
     this.#process = process;
     logger.info({ workerPid: process.pid }, 'worker process in use');
@@ -185,10 +191,10 @@ export class Tenant {
     this.#converge();
   }
 
-  #onFailed(process: TenantProcess, taskQueue: string, reason: string): void {
+  #onFailed(process: TenantProcess, taskQueue: string): void {
     const slot = this.#slots.get(taskQueue);
     if (process !== this.#process || slot?.phase !== 'loaded') return;
-    this.#backOff(slot, reason);
+    this.#backOff(slot, IN_ITS_LOG);
     this.#converge();
   }
 
@@ -258,6 +264,7 @@ export class Tenant {
       const died = error instanceof ProcessGoneError;
       if (died && handedOver) slot.suspect = true;
       if (died && !handedOver) this.#toAbsent(slot);
+      else if (error instanceof LoadRefusedError) this.#backOff(slot, IN_ITS_LOG);
       else this.#backOff(slot, error instanceof Error ? error.message : String(error));
     }
     this.#converge();

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type WorkerHomes } from './worker-homes.js';
-import { forwardOutput } from './worker-output.js';
+import { WorkerOutput } from './logs/worker-output.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 /** All that a worker inherits. No path of the platform, no address, no token. */
@@ -13,6 +13,7 @@ const MIB = 1024 * 1024;
 
 export interface WorkerChild {
   child: ChildProcess;
+  output: WorkerOutput;
   /** Settles when the process is gone. */
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** `performance.now()` of the spawn. */
@@ -37,8 +38,7 @@ export function spawnWorker(homes: WorkerHomes, tenantMemoryBytes: number, logge
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
   });
-  if (child.stdout) forwardOutput(child.stdout, 'stdout', logger);
-  if (child.stderr) forwardOutput(child.stderr, 'stderr', logger);
+  const output = new WorkerOutput(child, logger);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
     // A process that could not be spawned emits no 'exit'.
@@ -48,5 +48,5 @@ export function spawnWorker(homes: WorkerHomes, tenantMemoryBytes: number, logge
     });
   });
   void exited.then(() => homes.remove(home));
-  return { child, exited, startedAt: performance.now() };
+  return { child, output, exited, startedAt: performance.now() };
 }

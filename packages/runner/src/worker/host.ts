@@ -18,6 +18,7 @@ import { type ConfigureMessage, type LoadMessage, type QueueStats } from '../pro
 import { connectionOptions } from '../connection-options.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { type LogCapture } from './logs/capture.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
 
@@ -42,6 +43,7 @@ export class WorkerHost {
   constructor(
     private readonly config: ConfigureMessage,
     private readonly keeper: TokenKeeper,
+    private readonly capture: LogCapture,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, error: unknown) => void,
   ) {}
@@ -55,7 +57,8 @@ export class WorkerHost {
     this.#loading.add(taskQueue);
     try {
       const gauge: ActivityGauge = { running: 0, touchedAt: performance.now() };
-      const worker = await this.#createWorker(message, gauge);
+      // Workflow threads print from where they were made, and activities' modules from where they were loaded.
+      const worker = await this.capture.ofArtifact(taskQueue, () => this.#createWorker(message, gauge));
       const loaded: Loaded = { worker, stopped: Promise.resolve(), gauge, cachedWorkflows: 0 };
       this.#loaded.set(taskQueue, loaded);
       loaded.stopped = worker.run().then(
@@ -147,7 +150,14 @@ export class WorkerHost {
       ...(activities ? { activities: activities.activities } : {}),
       interceptors: {
         activity: [
-          activityInterceptor({ taskQueue, dryRun, gauge, keeper: this.keeper, mapper: activities?.mapper }),
+          activityInterceptor({
+            taskQueue,
+            dryRun,
+            gauge,
+            keeper: this.keeper,
+            capture: this.capture,
+            mapper: activities?.mapper,
+          }),
         ],
       },
       shutdownGraceTime: this.config.drainMs,

@@ -10,6 +10,7 @@
 import { createLogger } from '@pegasus-workflows/kit';
 import { toWorkerSchema, WORKER_EXIT, type FromWorker, type ToWorker } from '../protocol.js';
 import { type WorkerHost } from './host.js';
+import { LogCapture } from './logs/capture.js';
 import { runtimeEnv } from './runtime-env.js';
 import { type AskedRun, type GivenToken } from './token-keeper.js';
 
@@ -17,6 +18,7 @@ import { type AskedRun, type GivenToken } from './token-keeper.js';
 const SHORT_DRAIN_MS = 1_000;
 
 const logger = createLogger('worker');
+const capture = LogCapture.install();
 // Registered before the SDK's slow import, so that nothing sent meanwhile is lost.
 const sdk = import('./sdk.js');
 let host: WorkerHost | undefined;
@@ -48,7 +50,7 @@ async function handle(message: ToWorker): Promise<void> {
     case 'configure':
       if (host) return;
       process.env = runtimeEnv(process.env, message.apiBaseUrl);
-      host = createHost(message, askForToken, logger, (taskQueue, error) => {
+      host = createHost(message, askForToken, capture, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
         send({ type: 'load-failed', taskQueue, reason: describe(error) });
       });
@@ -93,6 +95,7 @@ async function end(code: number, limitMs?: number): Promise<void> {
   } catch (error) {
     logger.warn({ err: error }, 'drain failed');
   }
+  capture.flush();
   if (!process.connected) process.exit(code);
   process.send?.({ type: 'drained' } satisfies FromWorker, () => process.exit(code));
 }
@@ -130,7 +133,7 @@ if (!process.connected) abandoned();
 
 sdk.then(
   ({ installRuntime }) => {
-    installRuntime(logger);
+    installRuntime(capture);
     send({ type: 'started' });
   },
   (error: unknown) => {

@@ -2,6 +2,7 @@
 import { type Logger } from '@pegasus-workflows/kit';
 import { type ConfigureMessage } from '../protocol.js';
 import { WorkerHost } from './host.js';
+import { type LogCapture } from './logs/capture.js';
 import { TokenKeeper, type AskForToken } from './token-keeper.js';
 
 export { installRuntime } from './logging.js';
@@ -10,8 +11,9 @@ export { installRuntime } from './logging.js';
 export function createHost(
   config: ConfigureMessage,
   ask: AskForToken,
+  capture: LogCapture,
   logger: Logger,
   onFailed: (taskQueue: string, error: unknown) => void,
 ): WorkerHost {
-  return new WorkerHost(config, new TokenKeeper(ask), logger, onFailed);
+  return new WorkerHost(config, new TokenKeeper(ask), capture, logger, onFailed);
 }
