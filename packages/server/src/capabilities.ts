@@ -10,7 +10,7 @@ import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
 import { createLogs } from './logs/routes.js';
-import { RunLogs } from './logs/service.js';
+import { LogReader } from './logs/reader.js';
 import { createLive } from './live/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
@@ -18,7 +18,7 @@ import { createWebhooks } from './webhooks/routes.js';
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
   const events = eventsCapability(services, engine);
-  const logs = new RunLogs(services);
+  const logs = new LogReader(services);
   return [
     createAccess(services),
     events,

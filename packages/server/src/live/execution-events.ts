@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isTerminal, type Log } from '@pegasus-workflows/contracts';
 import { toExecution, type ExecutionRow } from '../executions/row.js';
 import { TemporalError, type RunEvents, type TemporalPort } from '../infra/temporal.js';
-import { type RunLogs } from '../logs/service.js';
+import { type LogReader } from '../logs/reader.js';
 import { compareCursors, cursorText, parseCursor, type ChangeCursor, type ChangeReader } from './changes.js';
 import { type ChangeFeed } from './feed.js';
 import { type LiveEvent } from './sse.js';
@@ -68,7 +68,7 @@ interface Parts {
   reader: ChangeReader;
   feed: ChangeFeed;
   temporal: TemporalPort;
-  logs: RunLogs;
+  logs: LogReader;
 }
 
 export async function* executionEvents(

@@ -12,7 +12,7 @@ import { type ExecutionEngine } from '../executions/engine.js';
 import { type Capability } from '../infra/capability.js';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
-import { type RunLogs } from '../logs/service.js';
+import { type LogReader } from '../logs/reader.js';
 import { ChangeReader, parseCursor } from './changes.js';
 import { executionEvents, hasSeenTheEnd, parsePlace } from './execution-events.js';
 import { ChangeFeed } from './feed.js';
@@ -26,7 +26,7 @@ type Executions = Pick<ExecutionEngine, 'lookup' | 'onWritten'>;
 interface Live {
   reader: ChangeReader;
   feed: ChangeFeed;
-  logs: RunLogs;
+  logs: LogReader;
   streams: LiveStreams;
   settings: StreamSettings;
 }
@@ -35,7 +35,7 @@ interface Live {
 export function createLive(
   services: LiveServices,
   engine: Executions,
-  logs: RunLogs,
+  logs: LogReader,
   settings: StreamSettings = STREAM_SETTINGS,
 ): Capability {
   const logger = services.logger.child({ area: 'live' });

@@ -17,7 +17,8 @@ import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute, list } from '../infra/http.js';
 import { periodic } from '../infra/periodic.js';
 import { expireLogs } from './retention.js';
-import { type RunLogs } from './service.js';
+import { type LogReader } from './reader.js';
+import { LogWriter } from './writer.js';
 
 const EXPIRE_MS = 10 * 60_000;
 
@@ -25,12 +26,13 @@ const EXPIRE_MS = 10 * 60_000;
 export function createLogs(
   services: Services,
   { lookup }: Pick<ExecutionEngine, 'lookup'>,
-  logs: RunLogs,
+  logs: LogReader,
 ): Capability {
+  const writer = new LogWriter(services, logs.feed);
   const { db, settings, clock, logger } = services;
   return {
     mount: (app) => {
-      mountIntake(app, logs);
+      mountIntake(app, writer);
       mountReads(app, lookup, logs);
     },
     start: () =>
@@ -46,7 +48,7 @@ export function createLogs(
   };
 }
 
-function mountIntake(app: OpenAPIHono<AppEnv>, logs: RunLogs): void {
+function mountIntake(app: OpenAPIHono<AppEnv>, writer: LogWriter): void {
   addRoute(
     app,
     {
@@ -59,11 +61,11 @@ function mountIntake(app: OpenAPIHono<AppEnv>, logs: RunLogs): void {
         200: { description: 'How many entries were stored now.', schema: runnerLogAnswerSchema },
       },
     },
-    async ({ body, c }) => c.json({ stored: await logs.take(body) }),
+    async ({ body, c }) => c.json({ stored: await writer.take(body) }),
   );
 }
 
-function mountReads(app: OpenAPIHono<AppEnv>, lookup: ExecutionEngine['lookup'], logs: RunLogs): void {
+function mountReads(app: OpenAPIHono<AppEnv>, lookup: ExecutionEngine['lookup'], logs: LogReader): void {
   addRoute(
     app,
     {

@@ -1,5 +1,5 @@
 /**
- * Job: the logs of runs: taken in from the supervisor, redacted, stored, read.
+ * Job: takes in what the supervisor hands over of the logs of runs.
  *
  * Boundary: what a worker says of a run the supervisor has checked against its tenant; here an entry is stored only with
  * an execution or a workflow version that the tenant has. Rows are `store.ts`'s, secrets `known-secrets.ts`'s.
@@ -7,37 +7,27 @@
  * Invariants
  * 1. A batch is one transaction with the producer's number: however often it is sent, each entry is stored once.
  * 2. Nothing is stored before the tenant's secrets, as they are now, were taken out of it.
- * 3. Readers see entries in the order of their numbers, and are told where some were left out.
  */
-import {
-  LIMITS,
-  LOG_LEVELS,
-  type Log,
-  type RunnerLogBatch,
-  type RunnerLogEntry,
-} from '@pegasus-workflows/contracts';
+import { type RunnerLogBatch, type RunnerLogEntry } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
 import { and, eq, inArray } from 'drizzle-orm';
 import { type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
 import { executions, workflows } from '../infra/schema.js';
-import { LogFeed } from './feed.js';
+import { type LogFeed } from './feed.js';
 import { KnownSecrets } from './known-secrets.js';
 import { type Redactor } from './redactor.js';
-import { advance, append, gapOf, page, type Gap, type LogRow, type LogStream, type PageOf } from './store.js';
+import { advance, append, type LogStream } from './store.js';
 
-/** Which page is wanted; `after` is the id of an entry. */
-export type LogQuery = Omit<PageOf, 'after'> & { after?: string | undefined };
-
-export class RunLogs {
-  readonly feed: LogFeed;
+export class LogWriter {
   readonly #services: Pick<Services, 'db' | 'clock'>;
   readonly #secrets: KnownSecrets;
+  readonly #feed: LogFeed;
 
-  constructor(services: Pick<Services, 'db' | 'vault' | 'clock' | 'logger'>) {
+  constructor(services: Pick<Services, 'db' | 'vault' | 'clock'>, feed: LogFeed) {
     this.#services = services;
     this.#secrets = new KnownSecrets(services);
-    this.feed = new LogFeed(services.db, services.logger);
+    this.#feed = feed;
   }
 
   /** Answers how many entries were stored now. Throws SERVICE_UNAVAILABLE when they could not be redacted. */
@@ -53,26 +43,8 @@ export class RunLogs {
       return inOrder;
     });
     failpoint('logs.stored');
-    for (const { stream } of touched) this.feed.tell(stream.streamId);
+    for (const { stream } of touched) this.#feed.tell(stream.streamId);
     return touched.reduce((sum, { entries: own }) => sum + own.length, 0);
-  }
-
-  /** At most `limit` entries, one of which may stand for those that were left out. */
-  async page(stream: LogStream, { after, ...query }: LogQuery): Promise<Log[]> {
-    const from = Number(after ?? 0);
-    const { rows, gap } = await this.#services.db.tenant(stream.tenantId, async (tx) => ({
-      rows: await page(tx, stream, { ...query, after: from }),
-      gap: await gapOf(tx, stream),
-    }));
-    const logs = rows.map(logOf);
-    if (!gap || gap.until <= from) return logs;
-    const next = rows.findIndex(({ number }) => number > gap.until);
-    const isLater = next === -1 && rows.length === query.limit;
-    // The time of what follows is the time of what is missing, as far as anybody knows.
-    const following = rows[next];
-    if (isLater || !following) return logs;
-    logs.splice(next, 0, gapEntry(gap, stream, following));
-    return logs.slice(0, query.limit);
   }
 }
 
@@ -152,36 +124,4 @@ function storableJson(value: unknown): Record<string, unknown> {
     return Object.fromEntries(Object.entries(held).map(([key, inner]) => [storable(key), replace(inner)]));
   };
   return replace(value) as Record<string, unknown>;
-}
-
-function logOf(row: LogRow): Log {
-  const { attributes, activityType, activityId, attempt, runId, childWorkflowId } = row;
-  return {
-    id: String(row.number),
-    at: row.at.toISOString(),
-    level: LOG_LEVELS[row.level] ?? 'info',
-    message: row.message,
-    source: row.source,
-    ...(attributes ? { attributes } : {}),
-    ...(activityType === null ? {} : { activityType }),
-    ...(activityId === null ? {} : { activityId }),
-    ...(attempt === null ? {} : { attempt }),
-    ...(runId === null ? {} : { runId }),
-    ...(childWorkflowId === null ? {} : { childWorkflowId }),
-    ...(row.truncated ? { truncated: true } : {}),
-  };
-}
-
-function gapEntry({ until, count }: Gap, { executionId }: LogStream, { at }: LogRow): Log {
-  const kept =
-    executionId === null
-      ? `the last ${LIMITS.logLastEntries}`
-      : `at most the first ${LIMITS.logFirstEntries} and the last ${LIMITS.logLastEntries}`;
-  return {
-    id: String(until),
-    at: at.toISOString(),
-    level: 'warn',
-    message: `${count} entries were left out here: ${kept} are kept.`,
-    source: 'platform',
-  };
 }
