@@ -18,6 +18,7 @@ import { type ConfigureMessage, type LoadMessage, type QueueStats } from '../pro
 import { connectionOptions } from '../connection-options.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { workflowLogSinks } from './logging.js';
 import { type LogCapture } from './logs/capture.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
@@ -148,6 +149,7 @@ export class WorkerHost {
       buildId: message.sha256,
       workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
       ...(activities ? { activities: activities.activities } : {}),
+      sinks: workflowLogSinks(this.capture, taskQueue),
       interceptors: {
         activity: [
           activityInterceptor({

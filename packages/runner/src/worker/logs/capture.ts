@@ -64,6 +64,12 @@ export class LogCapture {
     return capture;
   }
 
+  /** The activity whose code calls; `undefined` where none does. */
+  get activity(): LogOrigin | undefined {
+    const origin = this.#places.getStore()?.origin;
+    return origin?.source === 'activity' ? origin : undefined;
+  }
+
   /** Runs an artifact's code, which is in no activity. */
   ofArtifact<T>(taskQueue: string, work: () => T): T {
     return this.#places.run(placeOf({ source: 'process', taskQueue }), work);
