@@ -1,4 +1,9 @@
-import { demandSchema, RUNNER_API_PREFIX, type Demand, type RunnerLogBatch } from '@pegasus-workflows/contracts';
+import {
+  demandSchema,
+  RUNNER_API_PREFIX,
+  type Demand,
+  type RunnerLogBatch,
+} from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
 const POLL_SLACK_MS = 10_000;

@@ -23,8 +23,8 @@ const NOISE: ReadonlySet<string> = new Set([
   'workflowType',
 ]);
 
-/** The name that the SDK's own logger of workflow code calls. */
-const LOGGER_SINK = '__temporal_logger';
+/** The name by which the SDK lets the sink of workflow code's own logger be replaced. */
+const LOGGER_SINK = 'defaultWorkerLogger';
 
 /**
  * Installs the process's one Temporal runtime: logs of activities and of the SDK are captured, and signals are left to us
@@ -71,9 +71,7 @@ export function workflowLogSinks(capture: LogCapture, taskQueue: string): Inject
 
 /** Of its own the SDK says much; what an author is to know is a warning, such as a failed attempt of an activity. */
 function isForAuthors({ sdkComponent }: Record<string, unknown>, level: LogLevel): boolean {
-  return (
-    sdkComponent === 'workflow' || sdkComponent === 'activity' || level === 'warn' || level === 'error'
-  );
+  return sdkComponent === 'workflow' || sdkComponent === 'activity' || level === 'warn' || level === 'error';
 }
 
 /** What the author gave: neither noise nor what the origin says already. */

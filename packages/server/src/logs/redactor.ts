@@ -30,14 +30,19 @@ const WORK_PER_CHARACTER = 20;
 /** API keys of the platform, and runtime tokens, which are JSON Web Tokens like many others. */
 const CREDENTIALS = /vnd_[0-9A-Za-z]{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{16,}/g;
 /** The same where the text ends within one. */
-const CUT_CREDENTIAL = /(?:vnd_[0-9A-Za-z]*|eyJ[\w-]{5,}(?:\.[\w-]*){0,2})$/;
+const CUT_CREDENTIAL = /(?:vnd_[0-9A-Za-z]*|eyJ[\w-]{5,}(?:\.[\w-]*){0,2})$/g;
 
 /** For texts that may hold these values. */
 export function redactorOf(values: Iterable<string>): Redactor {
-  const index = new Patterns(values);
+  const patterns = new Patterns(values);
   const text = (given: string, isCut = false): string => {
-    const plain = index.redact(given, isCut).replace(CREDENTIALS, REDACTED);
-    return isCut ? plain.replace(CUT_CREDENTIAL, REDACTED) : plain;
+    const known = patterns.find(given, isCut);
+    if (known === undefined) return REDACTED;
+    const credentials = [...given.matchAll(CREDENTIALS), ...(isCut ? given.matchAll(CUT_CREDENTIAL) : [])];
+    return without(given, [
+      ...known,
+      ...credentials.map(({ index, 0: { length } }): Range => [index, index + length]),
+    ]);
   };
   const json = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value);
@@ -49,6 +54,9 @@ export function redactorOf(values: Iterable<string>): Redactor {
   };
   return { text, json };
 }
+
+/** From, to (not included). */
+type Range = [from: number, to: number];
 
 /** Patterns by their first characters. */
 class Patterns {
@@ -66,37 +74,39 @@ class Patterns {
     for (const alike of this.#byStart.values()) alike.sort((a, b) => b.length - a.length);
   }
 
-  redact(text: string, isCut: boolean): string {
-    if (this.#byStart.size === 0) return text;
+  /** Where they are; `undefined` when finding out would cost too much (invariant 4). */
+  find(text: string, isCut: boolean): Range[] | undefined {
+    const found: Range[] = [];
     let work = text.length * WORK_PER_CHARACTER;
-    const parts: string[] = [];
-    /** What is before this is in `parts`; `end` is where the range that is taken out ends. */
-    let from = 0;
-    let start = 0;
-    let end = 0;
-    for (let i = 0; i + SHORTEST <= text.length; i++) {
-      if (this.#starts[pairHash(text, i)] === 0) continue;
-      for (const pattern of this.#byStart.get(text.slice(i, i + SHORTEST)) ?? []) {
+    for (let at = 0; at + SHORTEST <= text.length; at++) {
+      if (this.#starts[pairHash(text, at)] === 0) continue;
+      for (const pattern of this.#byStart.get(text.slice(at, at + SHORTEST)) ?? []) {
         work -= 1 + pattern.length / 64;
-        const reach = reachOf(text, i, pattern, isCut);
-        if (reach === 0) continue;
-        if (i >= end) {
-          if (end > start) parts.push(text.slice(from, start), REDACTED);
-          from = end;
-          start = i;
-        }
-        end = Math.max(end, reach);
+        const end = endOf(text, at, pattern, isCut);
+        if (end === 0) continue;
+        found.push([at, end]);
         break;
       }
-      if (work < 0) return REDACTED;
+      if (work < 0) return undefined;
     }
-    if (end > start) parts.push(text.slice(from, start), REDACTED);
-    return parts.length === 0 ? text : parts.join('') + text.slice(end);
+    return found;
   }
 }
 
+/** What overlaps goes as one (invariant 3). */
+function without(text: string, ranges: Range[]): string {
+  if (ranges.length === 0) return text;
+  const parts: string[] = [];
+  let end = -1;
+  for (const [from, to] of ranges.sort(([a], [b]) => a - b)) {
+    if (from >= end) parts.push(text.slice(Math.max(0, end), from), REDACTED);
+    end = Math.max(end, to);
+  }
+  return parts.join('') + text.slice(end);
+}
+
 /** Where a pattern that begins at `at` ends; 0 when it does not begin there. */
-function reachOf(text: string, at: number, pattern: string, isCut: boolean): number {
+function endOf(text: string, at: number, pattern: string, isCut: boolean): number {
   if (text.startsWith(pattern, at)) return at + pattern.length;
   const isBeyond = at + pattern.length > text.length;
   return isCut && isBeyond && pattern.startsWith(text.slice(at)) ? text.length : 0;

@@ -95,7 +95,10 @@ function mountReads(app: OpenAPIHono<AppEnv>, lookup: ExecutionEngine['lookup'],
     },
     async ({ params: { id }, query, principal, c }) => {
       await lookup.workflow(principal, id);
-      return list(c, await logs.page({ tenantId: principal.tenantId, streamId: id, executionId: null }, query));
+      return list(
+        c,
+        await logs.page({ tenantId: principal.tenantId, streamId: id, executionId: null }, query),
+      );
     },
   );
 }

@@ -162,8 +162,7 @@ export class LogCapture {
     // Of a thread, several writes may come as one.
     for (const message of origin.source === 'activity' ? [text] : text.split(BEFORE_WORKFLOW_CONSOLE)) {
       if (message.trim() === '') continue;
-      const [, workflowId, said] =
-        origin.source === 'activity' ? [] : (WORKFLOW_CONSOLE.exec(message) ?? []);
+      const [, workflowId, said] = origin.source === 'activity' ? [] : (WORKFLOW_CONSOLE.exec(message) ?? []);
       if (workflowId === undefined || said === undefined)
         this.log(origin, this.#consoleLevel ?? (stream === 'stderr' ? 'warn' : 'info'), message);
       else
