@@ -61,6 +61,7 @@ describe('the log of an execution', () => {
     expect(said(logs, 'by the console: formatted')).toMatchObject({ ...step, level: 'info' });
     expect(said(logs, 'by console.warn')).toMatchObject({ ...step, level: 'warn' });
     expect(said(logs, 'in two pieces')).toMatchObject(step);
+    expect(said(logs, 'nul \ufffd and half \ufffd').attributes).toEqual({ key: '\ufffd' });
     const error = logs.find((log) => log.message.startsWith('Error: by console.error'))!;
     expect(error).toMatchObject({ ...step, level: 'error' });
     expect(error.message).toContain('activities');

@@ -95,33 +95,16 @@ function idsOf(
   return [...new Set(entries.map(idOf).filter((id) => id !== undefined))];
 }
 
-/** Without secrets, and without what PostgreSQL's text cannot hold. */
 function redacted(entry: RunnerLogEntry, redactor: Redactor): RunnerLogEntry {
-  const clean = (text: string, isCut = false): string => storable(redactor.text(text, isCut));
+  const clean = redactor.text;
   const { attributes, activityType, activityId, runId, childWorkflowId } = entry;
   return {
     ...entry,
     message: clean(entry.message, entry.truncated),
-    ...(attributes ? { attributes: storableJson(redactor.json(attributes)) } : {}),
+    ...(attributes ? { attributes: redactor.json(attributes) as Record<string, unknown> } : {}),
     ...(activityType === undefined ? {} : { activityType: clean(activityType) }),
     ...(activityId === undefined ? {} : { activityId: clean(activityId) }),
     ...(runId === undefined ? {} : { runId: clean(runId) }),
     ...(childWorkflowId === undefined ? {} : { childWorkflowId: clean(childWorkflowId) }),
   };
-}
-
-const UNSTORABLE = /\0|\p{Surrogate}/gu;
-
-function storable(text: string): string {
-  return text.replace(UNSTORABLE, '\ufffd');
-}
-
-function storableJson(value: unknown): Record<string, unknown> {
-  const replace = (held: unknown): unknown => {
-    if (typeof held === 'string') return storable(held);
-    if (Array.isArray(held)) return held.map(replace);
-    if (typeof held !== 'object' || held === null) return held;
-    return Object.fromEntries(Object.entries(held).map(([key, inner]) => [storable(key), replace(inner)]));
-  };
-  return replace(value) as Record<string, unknown>;
 }

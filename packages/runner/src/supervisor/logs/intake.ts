@@ -20,6 +20,7 @@ import { Bucket, LogGate, SUPERVISOR_LIMITS } from '../../logs/gate.js';
 import { droppedSentence, type LogLine } from '../../logs/line.js';
 import { type TokenMint } from '../token-mint.js';
 import { entryOf } from './entry.js';
+import { storable } from './storable.js';
 import { type LogShipper } from './shipper.js';
 import { type WorkerOutput } from './worker-output.js';
 
@@ -147,7 +148,7 @@ export class WorkerLogs {
 
   /** @param childWorkflowId of the child run that said it */
   #handOn(line: LogLine, executionId: string | undefined, childWorkflowId?: string): void {
-    const { pegasusLog: origin, ...said } = line;
+    const { pegasusLog: origin, ...said } = storable(line);
     const { taskQueue, source, runId, activityType, activityId, attempt } = origin;
     const entry: Omit<RunnerLogEntry, 'executionId' | 'workflowId'> = { ...said, source };
     if (runId !== undefined) entry.runId = runId;

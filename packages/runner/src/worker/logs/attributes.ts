@@ -51,7 +51,9 @@ function plain(value: unknown, budget: { values: number }, above: Set<object>): 
     case 'object':
       if (value === null) return null;
       return above.has(value) || above.size >= DEPTH ? '[left out]' : fromObject(value, budget, above);
-    default:
+    case 'function':
+    case 'symbol':
+    case 'undefined':
       return undefined;
   }
 }
