@@ -67,6 +67,7 @@ function anyValueOf({ columnType, enumValues, name }: PgColumn): unknown {
     case 'PgText':
       return `a-${randomUUID()}`;
     case 'PgInteger':
+    case 'PgSmallInt':
     case 'PgBigInt53':
       return 1;
     case 'PgBoolean':
