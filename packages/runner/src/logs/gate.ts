@@ -118,10 +118,6 @@ export class LogGate {
     else this.#dropped.set(originKey(told), { origin: told, count });
   }
 
-  get hasDropped(): boolean {
-    return this.#dropped.size > 0;
-  }
-
   /** What was refused since the last time. */
   takeDropped(): Dropped[] {
     const dropped = [...this.#dropped.values()];
