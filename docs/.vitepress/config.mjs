@@ -33,6 +33,7 @@ export default defineConfig({
           page('… run a workflow dry', '/how-to/dry-run'),
           page('… signal, query and watch a run', '/how-to/signal-query-watch'),
           page('… interfere with runs', '/how-to/control-runs'),
+          page('… read what a run has logged', '/how-to/read-logs'),
           page('… follow runs from a program', '/how-to/watch-runs'),
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… give a workflow secrets and configuration', '/how-to/secrets-and-configuration'),

@@ -7,6 +7,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { type Capability } from '../../packages/server/src/infra/capability.js';
+import { LogReader } from '../../packages/server/src/logs/reader.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
 import { startHarness, startWorker, type Harness } from '../executions/support.js';
 import { forEachDialect } from '../server/support.js';
@@ -26,7 +27,7 @@ forEachDialect('the stream of an execution', (open) => {
   beforeAll(async () => {
     harness = await startHarness(temporal, await open());
     const parts = { db: harness.db, temporal: harness.port, logger: createLogger('test') };
-    live = createLive(parts, harness.engine);
+    live = createLive(parts, harness.engine, new LogReader(parts));
     live.mount(harness.app);
     const published = await harness.publish();
     ({ tenantId, workflowId } = published);

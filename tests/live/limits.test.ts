@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp, revokeKey, schema } from '../../packages/server/src/index.js';
+import { LogReader } from '../../packages/server/src/logs/reader.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
 import { STREAM_SETTINGS } from '../../packages/server/src/live/streams.js';
 import { openAnyDialect, testServer, type TestServer } from '../server/support.js';
@@ -17,7 +18,10 @@ describe('live streams', () => {
   afterAll(() => server?.close());
 
   function live(over: Partial<typeof STREAM_SETTINGS> = {}) {
-    const capability = createLive(server.services, server.engine, { ...STREAM_SETTINGS, ...over });
+    const capability = createLive(server.services, server.engine, new LogReader(server.services), {
+      ...STREAM_SETTINGS,
+      ...over,
+    });
     const app = createApp({ ...server.services, metrics: new Registry() }, server.engine, [capability]);
     const connect = (key: string, method = 'GET') =>
       app.request('/api/v1/executions/stream', { method, headers: { authorization: `Bearer ${key}` } });

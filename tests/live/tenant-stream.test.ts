@@ -5,6 +5,7 @@ import { type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { executions } from '../../packages/server/src/infra/schema.js';
 import { compareCursors, parseCursor } from '../../packages/server/src/live/changes.js';
+import { LogReader } from '../../packages/server/src/logs/reader.js';
 import { createLive } from '../../packages/server/src/live/routes.js';
 import { startHarness, type Harness } from '../executions/support.js';
 import { forEachDialect } from '../server/support.js';
@@ -19,10 +20,8 @@ forEachDialect('the stream of a tenant', (open) => {
 
   beforeAll(async () => {
     harness = await startHarness(inject('temporal'), await open());
-    createLive(
-      { db: harness.db, temporal: harness.port, logger: createLogger('test') },
-      harness.engine,
-    ).mount(harness.app);
+    const parts = { db: harness.db, temporal: harness.port, logger: createLogger('test') };
+    createLive(parts, harness.engine, new LogReader(parts)).mount(harness.app);
   });
   beforeAll(async () => {
     ({ tenantId, workflowId } = await harness.publish());

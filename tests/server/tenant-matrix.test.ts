@@ -72,6 +72,12 @@ const WITHOUT_ID: Record<string, number> = {
 };
 /** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
 const BODIES: Record<string, (ids: Ids) => object> = {
+  'POST /internal/v1/execution-logs': (ids) => ({
+    producer: randomUUID(),
+    sequence: 1,
+    tenantId: ids['tenants/:id'],
+    entries: [{ at: 1, level: 'info', source: 'process', message: 'hello' }],
+  }),
   'POST /api/v1/workflows/upload-url': () => ({ name: fresh(), version: '1.0.0', sizeBytes: 1 }),
   'POST /api/v1/workflows/:id/fork': () => ({}),
   'POST /api/v1/workflow-secrets-configs/secrets': () => ({ key: fresh(), value: 'v' }),
@@ -139,6 +145,7 @@ const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
   'GET /internal/v1/tenants/:tenantId/payload-keys': 200,
+  'POST /internal/v1/execution-logs': 200,
 };
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);

@@ -15,6 +15,7 @@ export * from './ingress.js';
 export * from './inputs.js';
 export * from './limits.js';
 export * from './live.js';
+export * from './logs.js';
 export * from './manifest.js';
 export * from './names.js';
 export * from './parse.js';

@@ -49,6 +49,19 @@ export const LIMITS = {
   batchExecutions: 10_000,
   /** Live streams that one server holds open for one tenant. */
   liveStreams: 100,
+  /** Message of one log entry, in UTF-16 code units, and its attributes as JSON; what is beyond is cut off. */
+  logMessageCharacters: 8 * 1024,
+  logAttributesCharacters: 8 * 1024,
+  /** Log entries of one execution that are kept: the first ones, and the last ones; those between are left out. */
+  logFirstEntries: 1_000,
+  logLastEntries: 1_000,
+  /** Their messages and attributes together, of the first ones and of the last ones each. */
+  logPartBytes: 1024 * 1024,
+  /** Log entries that the supervisor hands over at once, and the body that carries them. */
+  logBatchEntries: 500,
+  logBatchBytes: 4 * 1024 * 1024,
+  logsPageDefault: 200,
+  logsPageMax: 1_000,
   /** Largest history that is exported, as JSON; Temporal itself ends a run whose history grows beyond 50 MiB. */
   historyExportBytes: 50 * 1024 * 1024,
 } as const;

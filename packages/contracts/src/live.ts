@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { executionSchema, historyEventSchema, statusListSchema } from './executions.js';
+import { logSchema } from './logs.js';
 import { idSchema } from './names.js';
 
 /**
@@ -36,5 +37,11 @@ export const liveExecutionEvents = {
    * events begin at 1 again.
    */
   history: z.object({ runId: z.string(), events: z.array(historyEventSchema) }),
+  /** With `?logs=true`: entries of its log in order, each once. */
+  log: z.object({ entries: z.array(logSchema) }),
 } as const;
+
+/** `?logs=true`: what its code logs is told too; the stream ends a moment later then, for the last entries to arrive. */
+export const liveExecutionQuerySchema = z.strictObject({ logs: z.enum(['true', 'false']).default('false') });
+export type LiveLogs = z.infer<typeof liveExecutionEvents.log>;
 export type LiveHistory = z.infer<typeof liveExecutionEvents.history>;

@@ -10,6 +10,8 @@ import { createPayloadKeys } from './payload-keys/routes.js';
 import { createProjections } from './projections/routes.js';
 import { secretsCapability } from './secrets/capability.js';
 import { createSms } from './sms/routes.js';
+import { createLogs } from './logs/routes.js';
+import { LogReader } from './logs/reader.js';
 import { createLive } from './live/routes.js';
 import { createTriggers } from './triggers/index.js';
 import { createWebhooks } from './webhooks/routes.js';
@@ -17,6 +19,7 @@ import { createWebhooks } from './webhooks/routes.js';
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
   const events = eventsCapability(services, engine);
+  const logs = new LogReader(services);
   return [
     createAccess(services),
     events,
@@ -28,7 +31,8 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createWebhooks(services),
     createPayloadKeys(services),
     createProjections(services),
-    createLive(services, engine),
+    createLogs(services, engine, logs),
+    createLive(services, engine, logs),
     createBatches(services, engine),
   ];
 }

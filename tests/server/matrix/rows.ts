@@ -40,9 +40,10 @@ export function rowOf(
 ): Record<string, unknown> {
   const { columns, foreignKeys } = getTableConfig(table);
   const references = new Map(
-    foreignKeys.map((key) => {
+    foreignKeys.flatMap((key) => {
       const { columns: from, foreignTable, foreignColumns } = key.reference();
-      return [from[0]!.name, { table: getTableName(foreignTable), column: foreignColumns[0]!.name }];
+      const table = getTableName(foreignTable);
+      return from.map(({ name }, n) => [name, { table, column: foreignColumns[n]!.name }] as const);
     }),
   );
   const needed = columns.filter(
@@ -67,6 +68,7 @@ function anyValueOf({ columnType, enumValues, name }: PgColumn): unknown {
     case 'PgText':
       return `a-${randomUUID()}`;
     case 'PgInteger':
+    case 'PgSmallInt':
     case 'PgBigInt53':
       return 1;
     case 'PgBoolean':

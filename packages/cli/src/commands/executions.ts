@@ -126,6 +126,11 @@ export async function show(
     out.line(out.colors.quiet(stack.length > 0 ? 'waits at' : 'waits nowhere in its code'));
     for (const line of stack) out.line(`  ${line}`);
   }
+  out.note(
+    out.noteColors.quiet(
+      `what it logged: pegasus-workflows executions logs ${workflow.name} ${execution.id}`,
+    ),
+  );
   out.result({ ...execution, timeline: steps, ...(stack === undefined ? {} : { stack }) });
 }
 

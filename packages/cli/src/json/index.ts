@@ -1,6 +1,7 @@
 import {
   executionSchema,
   historyExportSchema,
+  logSchema,
   queryAnswerSchema,
   workflowSchema,
 } from '@pegasus-workflows/contracts';
@@ -71,12 +72,14 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'executions list': z.array(executionSchema),
   'executions show': shownExecution,
   'executions watch': executionSchema,
+  'executions logs': z.array(logSchema),
   ...CONTROLS,
   'executions signal': executionSchema,
   'executions query': queryAnswerSchema,
   'executions export': z.union([historyExportSchema, writtenHistory.describe('With --output.')]),
   'workflows list': z.array(workflowSchema),
   'workflows show': workflowSchema,
+  'workflows logs': z.array(logSchema),
   'workflows fork': workflowSchema,
   ...EVENT_OUTPUTS,
   ...TRIGGER_OUTPUTS,

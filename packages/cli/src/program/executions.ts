@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { BatchOptions } from '../commands/batches.js';
 import type { ListOptions, ShowOptions } from '../commands/executions.js';
+import type { ExecutionLogsOptions } from '../commands/logs.js';
 import type { SignalOptions } from '../commands/messages.js';
 import type { Where } from '../workflows/resolve.js';
 import { addControlCommands } from './controls.js';
@@ -12,7 +13,7 @@ export function addExecutionCommands(program: Program): void {
   const executions = program
     .command('executions')
     .description(
-      'Runs of a workflow: list, show, watch, cancel, retry, signal, query, update, pause, reset, terminate, export.',
+      'Runs of a workflow: list, show, watch, logs, cancel, retry, signal, query, update, pause, reset, terminate, export.',
     );
   executions
     .command('list')
@@ -55,6 +56,7 @@ export function addExecutionCommands(program: Program): void {
         (await import('../commands/executions.js')).watch(context, workflow, execution, options),
       ),
     );
+  addLogs(program, executions);
   addChangingCommands(program, executions);
   addMessageCommands(program, executions);
   addControlCommands(program, executions);
@@ -78,6 +80,25 @@ export function addExecutionCommands(program: Program): void {
             execution,
             options,
           ),
+      ),
+    );
+}
+
+function addLogs(program: Program, executions: Command): void {
+  executions
+    .command('logs')
+    .description('What the code of a run has logged, child runs included, oldest first.')
+    .argument(...WORKFLOW)
+    .argument(...EXECUTION)
+    .option('-f, --follow', 'go on until the run has ended')
+    .option('--level <level>', 'this one and those above it: debug, info, warn, error')
+    .option('--step <step>', 'only of this step: an activity type, or an activity id')
+    .option('--since <time>', 'said at or after: how long ago (2h, 3d) or an ISO time in UTC')
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(async (context, workflow: string, execution: string, options: ExecutionLogsOptions) =>
+        (await import('../commands/logs.js')).executionLogs(context, workflow, execution, options),
       ),
     );
 }

@@ -1,3 +1,4 @@
+import type { WorkflowLogsOptions } from '../commands/logs.js';
 import type { RetireOptions } from '../commands/retire.js';
 import type { Where } from '../workflows/resolve.js';
 import { directory, environment, WORKFLOW, yes, type Program } from './program.js';
@@ -6,7 +7,7 @@ import { directory, environment, WORKFLOW, yes, type Program } from './program.j
 export function addWorkflowCommands(program: Program): void {
   const workflows = program
     .command('workflows')
-    .description('Published workflows: list, show, fork, retire.');
+    .description('Published workflows: list, show, logs, fork, retire.');
   workflows
     .command('list')
     .description('Your own and the GLOBAL ones, newest first.')
@@ -20,6 +21,22 @@ export function addWorkflowCommands(program: Program): void {
     .action(
       program.running(async (context, workflow: string, options: Where) =>
         (await import('../commands/workflows.js')).show(context, workflow, options),
+      ),
+    );
+  workflows
+    .command('logs')
+    .summary('what its worker has printed outside of runs')
+    .description(
+      'What the worker of a version has printed outside of any run, oldest first: while its modules loaded, or after an activity had ended. Why a version cannot be loaded stands here.',
+    )
+    .argument(...WORKFLOW)
+    .option('--level <level>', 'this one and those above it: debug, info, warn, error')
+    .option('--since <time>', 'said at or after: how long ago (2h, 3d) or an ISO time in UTC')
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(async (context, workflow: string, options: WorkflowLogsOptions) =>
+        (await import('../commands/logs.js')).workflowLogs(context, workflow, options),
       ),
     );
   workflows

@@ -10,6 +10,8 @@ import { ArtifactCache } from './artifact-cache.js';
 import { Gateway } from '../gateway/gateway.js';
 import { CloseNotices } from './close-notices.js';
 import { DemandLoop } from './demand-loop.js';
+import { LogIntake } from './logs/intake.js';
+import { LogShipper } from './logs/shipper.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
 import { TenantPayloadKeys } from './payload-keys.js';
@@ -43,11 +45,14 @@ runMain(logger, async () => {
   const gateway = new Gateway(temporal);
   const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
   const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
+  const shipper = new LogShipper((batch, signal) => server.logs(batch, signal), logger);
+  const logs = new LogIntake(mint, shipper, logger);
   const pool = new TenantPool(settings, {
     cache,
     mint,
     gateway,
     payloadKeys,
+    logs,
     onClosed: (workflowId, runId) => closed.note(workflowId, runId),
     spawn,
     logger,
@@ -62,7 +67,7 @@ runMain(logger, async () => {
     async () => {
       await loop.stop();
       await pool.close();
-      await closed.close();
+      await Promise.all([closed.close(), logs.close()]);
       await sandbox.close();
     },
     settings.drainMs + SHUTDOWN_MARGIN_MS,

@@ -10,7 +10,11 @@ export function temporalRoots(target: TemporalTarget): RootOf {
       client = undefined;
       throw error;
     });
-    const { raw } = await (await client).workflow.getHandle(workflowId, runId).describe();
+    const { raw } = await (
+      await client
+    ).workflow
+      .getHandle(workflowId, runId === '' ? undefined : runId)
+      .describe();
     return raw.workflowExecutionInfo?.rootExecution?.workflowId ?? undefined;
   };
 }

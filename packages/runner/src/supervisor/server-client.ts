@@ -5,6 +5,7 @@ import {
   type ClosedRuns,
   type Demand,
   type PayloadKeySet,
+  type RunnerLogBatch,
 } from '@pegasus-workflows/contracts';
 
 /** How much longer than the server's own wait a long poll may take before the connection counts as dead. */
@@ -15,6 +16,8 @@ const KEYS_TIMEOUT_MS = 10_000;
 
 /** A notice that takes longer is not worth more: the server finds the run by itself by then. */
 const NOTICE_TIMEOUT_MS = 5_000;
+
+const LOGS_TIMEOUT_MS = 15_000;
 
 /** The server answered, but not with what was asked for. */
 export class ServerResponseError extends Error {
@@ -86,6 +89,18 @@ export class ServerClient {
       throw new ServerResponseError(`artifact ${sha256}`, response.status);
     }
     return response.body;
+  }
+
+  /** Resolves when the batch is stored. */
+  async logs(batch: RunnerLogBatch, signal: AbortSignal): Promise<void> {
+    const response = await this.#fetch('/execution-logs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(batch),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LOGS_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new ServerResponseError('execution logs', response.status);
   }
 
   #get(path: string, signal: AbortSignal): Promise<Response> {

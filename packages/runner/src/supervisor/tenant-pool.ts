@@ -30,7 +30,7 @@ interface Tracked {
 /** What the processes of all tenants share. */
 export type PoolParts = Pick<
   TenantContext,
-  'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'onClosed' | 'logger'
+  'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'logs' | 'onClosed' | 'logger'
 > & {
   spawn: () => WorkerChild;
 };
@@ -107,12 +107,13 @@ export class TenantPool {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
       const { serverUrl, egress, drainMs } = this.settings;
-      const { cache, mint, gateway, payloadKeys, onClosed, logger } = this.parts;
+      const { cache, mint, gateway, payloadKeys, logs, onClosed, logger } = this.parts;
       tenant = new Tenant({
         tenantId,
         gateway,
         mint,
         payloadKeys,
+        logs,
         serverUrl,
         egress,
         drainMs,

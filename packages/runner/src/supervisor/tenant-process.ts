@@ -24,6 +24,7 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type LogIntake, type WorkerLogs } from './logs/intake.js';
 import { type TenantPayloadKeys } from './payload-keys.js';
 import { tenantSeal } from './tenant-seal.js';
 import { type MintedToken, type TokenMint } from './token-mint.js';
@@ -50,12 +51,21 @@ export interface ProcessContext {
   gateway: Gateway;
   mint: TokenMint;
   payloadKeys: TenantPayloadKeys;
+  logs: LogIntake;
   serverUrl: string;
   egress: EgressPolicy;
   drainMs: number;
   /** A run was closed by a worker's command; ids are Temporal's. */
   onClosed: (workflowId: string, runId: string) => void;
   logger: Logger;
+}
+
+/** The worker could not load an artifact; the reason is tenant code's, for the tenant to read. */
+export class LoadRefusedError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'LoadRefusedError';
+  }
 }
 
 interface Waiter {
@@ -69,6 +79,7 @@ export class TenantProcess {
   readonly #artifacts = new Map<string, DemandedArtifact>();
   readonly #unloads = new Map<string, Waiter>();
   readonly #session: GatewaySession;
+  readonly #logs: WorkerLogs;
   #gone = false;
   #draining: Promise<void> | undefined;
   #reportedRss = 0;
@@ -86,6 +97,7 @@ export class TenantProcess {
     payloadKeys: PayloadKeySet,
     private readonly onFailed: (taskQueue: string, reason: string) => void,
   ) {
+    this.#logs = context.logs.attach(context.tenantId, worker.output);
     worker.channel.onMessage((raw) => this.#receive(raw));
     void worker.exited.then(() => this.#onExit());
     const { tenantId, gateway, onClosed, logger } = context;
@@ -117,6 +129,7 @@ export class TenantProcess {
   load(message: Omit<LoadMessage, 'type'>, artifact: DemandedArtifact, artifactDir: string): Promise<void> {
     this.#artifacts.set(message.taskQueue, artifact);
     this.#dirs.set(message.sha256, artifactDir);
+    this.#logs.loading(artifact);
     return this.#ask(this.#loads, { type: 'load', ...message });
   }
 
@@ -214,13 +227,15 @@ export class TenantProcess {
         return;
       case 'load-failed': {
         this.#artifacts.delete(message.taskQueue);
+        this.#logs.unloaded(message.taskQueue);
         const waiter = settle(this.#loads, message.taskQueue);
-        if (waiter) waiter.reject(new Error(message.reason));
+        if (waiter) waiter.reject(new LoadRefusedError(message.reason));
         else this.onFailed(message.taskQueue, message.reason);
         return;
       }
       case 'unloaded':
         this.#artifacts.delete(message.taskQueue);
+        this.#logs.unloaded(message.taskQueue);
         settle(this.#unloads, message.taskQueue)?.resolve();
         return;
       case 'stats':

@@ -17,7 +17,7 @@ import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/co
 import { failpoint } from '@pegasus-workflows/kit';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
-import { ProcessGoneError, TenantProcess, type ProcessContext } from './tenant-process.js';
+import { LoadRefusedError, ProcessGoneError, TenantProcess, type ProcessContext } from './tenant-process.js';
 import { type WorkerChild } from './worker-child.js';
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
@@ -26,6 +26,9 @@ const RELOAD = { baseMs: 250, maxMs: 30_000 };
 const RELOAD_SUSPECT = { baseMs: 1_000, maxMs: 300_000 };
 /** A process that lived this long died of something new: its restarts count from one again. */
 const STABLE_MS = 30_000;
+
+/** What a worker says of a failure may be tenant code's words, which are not for the supervisor's log. */
+const IN_ITS_LOG = 'it failed in the worker; the log of the workflow says why';
 
 interface Slot {
   artifact: DemandedArtifact;
@@ -170,8 +173,8 @@ export class Tenant {
 
   #start(payloadKeys: PayloadKeySet): void {
     const { takeWorker, logger } = this.context;
-    const process = new TenantProcess(takeWorker(), this.context, payloadKeys, (taskQueue, reason) =>
-      this.#onFailed(process, taskQueue, reason),
+    const process = new TenantProcess(takeWorker(), this.context, payloadKeys, (taskQueue) =>
+      this.#onFailed(process, taskQueue),
     );
     this.#process = process;
     logger.info({ workerPid: process.pid }, 'worker process in use');
@@ -196,10 +199,10 @@ export class Tenant {
     this.#converge();
   }
 
-  #onFailed(process: TenantProcess, taskQueue: string, reason: string): void {
+  #onFailed(process: TenantProcess, taskQueue: string): void {
     const slot = this.#slots.get(taskQueue);
     if (process !== this.#process || slot?.phase !== 'loaded') return;
-    this.#backOff(slot, reason);
+    this.#backOff(slot, IN_ITS_LOG);
     this.#converge();
   }
 
@@ -268,6 +271,7 @@ export class Tenant {
       const died = error instanceof ProcessGoneError;
       if (died && handedOver) slot.suspect = true;
       if (died && !handedOver) this.#toAbsent(slot);
+      else if (error instanceof LoadRefusedError) this.#backOff(slot, IN_ITS_LOG);
       else this.#backOff(slot, error instanceof Error ? error.message : String(error));
     }
     this.#converge();

@@ -17,7 +17,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { type RuntimeTokens } from '@pegasus-workflows/kit';
 
-/** A run in Temporal's words. */
+/** A run in Temporal's words; an empty run id is the newest run of the workflow id. */
 export interface TemporalRun {
   workflowId: string;
   runId: string;
@@ -50,25 +50,35 @@ export class TokenMint {
    */
   async mint(artifact: DemandedArtifact, run: TemporalRun): Promise<MintedToken | undefined> {
     const { tenantId, workflowId, requiredActions } = artifact;
-    const id = tenantWorkflowId(tenantId, run.workflowId);
-    if (workflowId === undefined || id === undefined) return undefined;
-    const execution =
-      parseTemporalWorkflowId(id) ??
-      parseTemporalWorkflowId((await this.#root({ workflowId: id, runId: run.runId })) ?? '');
-    if (execution?.tenantId !== tenantId) return undefined;
-    const { executionId } = execution;
+    if (workflowId === undefined) return undefined;
+    const executionId = await this.executionOf(tenantId, run);
+    if (executionId === undefined) return undefined;
     const claims = { executionId, tenantId, workflowId, actions: requiredActions };
     const token = await this.tokens.sign(claims, this.lifetimeSeconds);
     return { token, lifetimeMs: this.lifetimeSeconds * 1_000 };
   }
 
+  /** The execution that a run belongs to, if it is one of the tenant's. The run is named as its author names it. */
+  async executionOf(
+    tenantId: string,
+    { workflowId: authored, runId }: TemporalRun,
+  ): Promise<string | undefined> {
+    const workflowId = tenantWorkflowId(tenantId, authored);
+    if (workflowId === undefined) return undefined;
+    const execution =
+      parseTemporalWorkflowId(workflowId) ??
+      parseTemporalWorkflowId((await this.#root({ workflowId, runId })) ?? '');
+    return execution?.tenantId === tenantId ? execution.executionId : undefined;
+  }
+
   #root(run: TemporalRun): Promise<string | undefined> {
-    const known = this.#roots.get(run.runId);
+    const key = `${run.workflowId}/${run.runId}`;
+    const known = this.#roots.get(key);
     if (known) return known;
     const asked = this.rootOf(run);
-    this.#roots.set(run.runId, asked);
+    this.#roots.set(key, asked);
     if (this.#roots.size > CAPACITY) this.#roots.delete(this.#roots.keys().next().value!);
-    asked.catch(() => this.#roots.delete(run.runId));
+    asked.catch(() => this.#roots.delete(key));
     return asked;
   }
 }

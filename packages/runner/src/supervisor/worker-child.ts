@@ -4,7 +4,7 @@ import { type Logger } from '@pegasus-workflows/kit';
 import { Channel } from '../channel.js';
 import { OWN_NETWORK_ARGUMENT } from '../own-network-ports.js';
 import { CHANNEL_FD, type Launched, type ProcessEnd, type Sandbox } from '../sandbox/sandbox.js';
-import { forwardOutput } from './worker-output.js';
+import { WorkerOutput } from './logs/worker-output.js';
 import { portsFromWorker, portsOnLoopback, type WorkerPorts } from './worker-ports.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../worker/main.js', import.meta.url));
@@ -17,6 +17,8 @@ const MIB = 1024 * 1024;
 export interface WorkerChild {
   /** Where its messages come and go. */
   channel: Channel;
+  /** What it prints. */
+  output: WorkerOutput;
   /** Its ways to the supervisor. Settles before anything is asked of it; rejects when the process is gone. */
   ports: Promise<WorkerPorts>;
   /** Settles when the process is gone. */
@@ -42,11 +44,10 @@ export function startWorker(sandbox: Sandbox, tenantMemoryBytes: number, logger:
     env,
   });
   const { child, exited } = launched;
-  if (child.stdout) forwardOutput(child.stdout, 'stdout', logger);
-  if (child.stderr) forwardOutput(child.stderr, 'stderr', logger);
   child.once('error', (error) => logger.error({ err: error }, 'worker process failed'));
   return {
     channel: channelOf(launched, logger),
+    output: new WorkerOutput(child, logger),
     ports: portsFor(sandbox, launched),
     exited,
     startedAt,

@@ -6,6 +6,8 @@ import {
   type Next,
 } from '@temporalio/worker';
 import { type Info } from '@temporalio/activity';
+import { type LogOrigin } from '../logs/line.js';
+import { type LogCapture } from './logs/capture.js';
 import { withRuntime } from './runtime-env.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { type StackMapper } from './stack-mapper.js';
@@ -22,12 +24,13 @@ export interface ActivitySurroundings {
   dryRun: boolean;
   gauge: ActivityGauge;
   keeper: TokenKeeper;
+  capture: LogCapture;
   mapper: StackMapper | undefined;
 }
 
 /**
- * Around every activity: the gauge, the failpoints, its execution's runtime token, and failures that name the author's
- * file and line.
+ * Around every activity: the gauge, the failpoints, its execution's runtime token, what it prints, and failures that name
+ * the author's file and line.
  */
 export function activityInterceptor(
   surroundings: ActivitySurroundings,
@@ -36,9 +39,11 @@ export function activityInterceptor(
 }
 
 function inboundOf(
-  { taskQueue, dryRun, gauge, keeper, mapper }: ActivitySurroundings,
-  { workflowExecution }: Info,
+  { taskQueue, dryRun, gauge, keeper, capture, mapper }: ActivitySurroundings,
+  info: Info,
 ): ActivityInboundCallsInterceptor {
+  const { workflowExecution } = info;
+  const origin = originOf(taskQueue, info);
   return {
     async execute(
       input: ActivityExecuteInput,
@@ -49,11 +54,10 @@ function inboundOf(
       try {
         failpoint('worker.activity-start');
         // An activity that no workflow called acts for no execution.
+        const run = () => capture.ofActivity(origin, () => next(input));
         const result = await (workflowExecution
-          ? keeper.during({ taskQueue, ...workflowExecution }, (token) =>
-              withRuntime({ token, dryRun }, () => next(input)),
-            )
-          : next(input));
+          ? keeper.during({ taskQueue, ...workflowExecution }, (token) => withRuntime({ token, dryRun }, run))
+          : run());
         failpoint('worker.activity-end');
         return result;
       } catch (error) {
@@ -65,4 +69,9 @@ function inboundOf(
       }
     },
   };
+}
+
+function originOf(taskQueue: string, info: Info): LogOrigin {
+  const { activityId, activityType, attempt, workflowExecution } = info;
+  return { source: 'activity', taskQueue, activityId, activityType, attempt, ...workflowExecution };
 }

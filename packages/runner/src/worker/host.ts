@@ -23,6 +23,8 @@ import {
 } from '../protocol.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { workflowLogSinks } from './logging.js';
+import { type LogCapture } from './logs/capture.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
 
@@ -53,6 +55,7 @@ export class WorkerHost {
     private readonly config: ConfigureMessage,
     private readonly keeper: TokenKeeper,
     keys: PayloadKeys,
+    private readonly capture: LogCapture,
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, error: unknown) => void,
   ) {
@@ -68,7 +71,8 @@ export class WorkerHost {
     this.#loading.add(taskQueue);
     try {
       const gauge: ActivityGauge = { running: 0, touchedAt: performance.now() };
-      const worker = await this.#createWorker(message, gauge);
+      // Workflow threads print from where they were made, and activities' modules from where they were loaded.
+      const worker = await this.capture.ofArtifact(taskQueue, () => this.#createWorker(message, gauge));
       const loaded: Loaded = { worker, stopped: Promise.resolve(), gauge, cachedWorkflows: 0 };
       this.#loaded.set(taskQueue, loaded);
       loaded.stopped = worker.run().then(
@@ -163,9 +167,17 @@ export class WorkerHost {
       dataConverter: { payloadCodecs: [this.#codec] },
       workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
       ...(activities ? { activities: activities.activities } : {}),
+      sinks: workflowLogSinks(this.capture, taskQueue),
       interceptors: {
         activity: [
-          activityInterceptor({ taskQueue, dryRun, gauge, keeper: this.keeper, mapper: activities?.mapper }),
+          activityInterceptor({
+            taskQueue,
+            dryRun,
+            gauge,
+            keeper: this.keeper,
+            capture: this.capture,
+            mapper: activities?.mapper,
+          }),
         ],
       },
       shutdownGraceTime: this.config.drainMs,

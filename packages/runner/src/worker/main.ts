@@ -15,6 +15,7 @@ import { toWorkerSchema, WORKER_EXIT, type FromWorker, type ToWorker } from '../
 import { CHANNEL_FD } from '../sandbox/sandbox.js';
 import { withArtifactFiles } from './artifact-files.js';
 import { type WorkerHost } from './host.js';
+import { LogCapture } from './logs/capture.js';
 import { handOutPorts, tunnelConnections } from './own-network.js';
 import { runtimeEnv } from './runtime-env.js';
 import { type HostQuestions } from './sdk.js';
@@ -24,6 +25,7 @@ import { type AskedRun } from './token-keeper.js';
 const SHORT_DRAIN_MS = 1_000;
 
 const logger = createLogger('worker');
+const capture = LogCapture.install();
 const channel = new Channel(new Socket({ fd: CHANNEL_FD }));
 const ownNetwork = process.argv.includes(OWN_NETWORK_ARGUMENT);
 // Both before anything of a tenant; the supervisor configures nobody whose ports it does not have.
@@ -86,7 +88,7 @@ async function handle(message: ToWorker): Promise<void> {
       if (host) return;
       supervisorUrl = message.supervisorUrl;
       process.env = runtimeEnv(process.env, message.apiBaseUrl);
-      host = createHost(message, questions, logger, (taskQueue, error) => {
+      host = createHost(message, questions, capture, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
         send({ type: 'load-failed', taskQueue, reason: describe(error) });
       });
@@ -135,6 +137,7 @@ async function end(code: number, limitMs?: number): Promise<void> {
   } catch (error) {
     logger.warn({ err: error }, 'drain failed');
   }
+  capture.flush();
   channel.send({ type: 'drained' } satisfies FromWorker, () => process.exit(code));
 }
 
@@ -168,7 +171,7 @@ process.on('unhandledRejection', escaped('unhandledRejection'));
 
 sdk.then(
   ({ installRuntime }) => {
-    installRuntime(logger);
+    installRuntime(capture);
     send({ type: 'started' });
   },
   (error: unknown) => {

@@ -2,6 +2,7 @@
 import { type Logger } from '@pegasus-workflows/kit';
 import { type ConfigureMessage } from '../protocol.js';
 import { WorkerHost } from './host.js';
+import { type LogCapture } from './logs/capture.js';
 import { WorkerPayloadKeys, type AskForPayloadKeys } from './payload-keys.js';
 import { TokenKeeper, type AskForToken } from './token-keeper.js';
 
@@ -17,9 +18,10 @@ export interface HostQuestions {
 export function createHost(
   config: ConfigureMessage,
   { askForToken, askForPayloadKeys }: HostQuestions,
+  capture: LogCapture,
   logger: Logger,
   onFailed: (taskQueue: string, error: unknown) => void,
 ): WorkerHost {
   const keys = new WorkerPayloadKeys(config.payloadKeys, askForPayloadKeys);
-  return new WorkerHost(config, new TokenKeeper(askForToken), keys, logger, onFailed);
+  return new WorkerHost(config, new TokenKeeper(askForToken), keys, capture, logger, onFailed);
 }

@@ -9,6 +9,8 @@ import {
   type Handlers,
   type History,
   type HistoryExport,
+  type Log,
+  type LogLevel,
   type RecordedMutation,
   type PauseAnswer,
   type ResetAnswer,
@@ -24,6 +26,7 @@ import {
   readHandlers,
   readHistory,
   readHistoryExport,
+  readLog,
   readMutation,
   readPauseAnswer,
   readQueryAnswer,
@@ -52,6 +55,23 @@ export interface ListExecutionsQuery extends ExecutionFilters {
   limit?: number | undefined;
   /** The id of the last row of the previous page. */
   before?: string | undefined;
+}
+
+/** Which entries of a log; all that are left out do not narrow it. */
+export interface LogFilters {
+  /** This level and those above it. */
+  level?: LogLevel | undefined;
+  /** Only of this step: an activity type, or an activity id. */
+  step?: string | undefined;
+  /** Said at or after this instant: a Date, or text in ISO 8601 UTC. */
+  since?: Date | string | undefined;
+}
+
+export interface LogsQuery extends LogFilters {
+  /** 1 to 1000; default 200. */
+  limit?: number | undefined;
+  /** The id of the last entry of the previous page. */
+  after?: string | undefined;
 }
 
 export interface SignalOptions extends CallOptions {
@@ -177,6 +197,20 @@ export class ExecutionsApi {
     return (
       await this.#transport.json({ method: 'GET', path, repeatable: true }, dataOf(readHistory), options)
     ).data;
+  }
+
+  /**
+   * One page of what the code of an execution has logged, oldest first, child runs included. An entry of the source
+   * `platform` tells how many were left out where it stands.
+   */
+  async logs(
+    workflowId: string,
+    executionId: string,
+    query: LogsQuery = {},
+    options: CallOptions = {},
+  ): Promise<Log[]> {
+    const path = `${executionPath(workflowId, executionId)}/logs${logSearch(query)}`;
+    return (await this.#transport.json(read(path), listOf(readLog), options)).data;
   }
 
   /**
@@ -400,6 +434,17 @@ function read(path: string): ApiCall {
 }
 function slow(options: CallOptions): CallOptions {
   return { timeoutMs: SLOW_ANSWER_MS, ...options };
+}
+
+/** The query of a page of logs, with its `?`; empty when there is nothing in it. */
+export function logSearch({ limit, after, level, step, since }: LogsQuery): string {
+  const search = new URLSearchParams();
+  if (limit !== undefined) search.set('limit', String(limit));
+  if (after !== undefined) search.set('after', after);
+  if (level !== undefined) search.set('level', level);
+  if (step !== undefined) search.set('step', step);
+  if (since !== undefined) search.set('since', typeof since === 'string' ? since : since.toISOString());
+  return search.size > 0 ? `?${search}` : '';
 }
 
 function searchOf({ limit, before, status, since, until }: ListExecutionsQuery): URLSearchParams {

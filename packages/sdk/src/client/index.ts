@@ -10,6 +10,7 @@ export type {
   LiveExecutionEvent,
   LiveExecutionsEvent,
   LiveExecutionsOptions,
+  LiveExecutionOptions,
   LiveOptions,
 } from './live.js';
 export type { ArtifactBytes, PublishRequest, PublishStage } from './publish.js';
@@ -18,6 +19,8 @@ export type {
   ExecutionFilters,
   ExecutionsApi,
   ListExecutionsQuery,
+  LogFilters,
+  LogsQuery,
   RetryExecutionOptions,
   SignalOptions,
   UpdateOptions,
@@ -73,6 +76,9 @@ export type {
   History,
   HistoryEvent,
   HistoryExport,
+  Log,
+  LogLevel,
+  LogSource,
   Ingress,
   IngressWithSecret,
   Manifest,

@@ -5,6 +5,7 @@ import {
   type ExecutionChange,
   type ExecutionStatus,
   type LiveHistory,
+  type LiveLogs,
 } from '@pegasus-workflows/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { z } from 'zod';
@@ -17,6 +18,11 @@ export interface LiveOptions {
   signal?: AbortSignal | undefined;
   /** The `id` of the last event that was dealt with: goes on from there, missing none. Default: from now. */
   lastEventId?: string | undefined;
+}
+
+export interface LiveExecutionOptions extends LiveOptions {
+  /** Tells what the code logs too; the stream ends about a second after the execution then. */
+  logs?: boolean | undefined;
 }
 
 export interface LiveExecutionsOptions extends LiveOptions {
@@ -37,7 +43,9 @@ export type LiveExecutionsEvent =
 export type LiveExecutionEvent =
   | { type: 'execution'; id: string; execution: Execution }
   /** Events of the timeline, each once; those of a further run, after a reset or continue-as-new, begin at 1 again. */
-  | ({ type: 'history'; id: string } & LiveHistory);
+  | ({ type: 'history'; id: string } & LiveHistory)
+  /** With `logs`: entries of its log, each once. */
+  | ({ type: 'log'; id: string } & LiveLogs);
 
 /** Nothing at all for this long, not even a sign of life, means that the connection is dead. Milliseconds. */
 const SILENCE_MS = 45_000;
@@ -83,11 +91,12 @@ export class LiveApi {
   async *execution(
     workflowId: string,
     executionId: string,
-    options: LiveOptions = {},
+    options: LiveExecutionOptions = {},
   ): AsyncGenerator<LiveExecutionEvent, void, undefined> {
-    const path = `/api/v1/workflows/${encodeURIComponent(workflowId)}/executions/${encodeURIComponent(executionId)}/stream`;
+    const path = `/api/v1/workflows/${encodeURIComponent(workflowId)}/executions/${encodeURIComponent(executionId)}/stream${options.logs ? '?logs=true' : ''}`;
     for await (const { id, event, data } of this.#events(path, options)) {
       if (event === 'history') yield { type: event, id, ...read(liveExecutionEvents.history, data, path) };
+      else if (event === 'log') yield { type: event, id, ...read(liveExecutionEvents.log, data, path) };
       else if (event === 'execution')
         yield { type: event, id, execution: read(liveExecutionEvents.execution, data, path) };
     }

@@ -16,6 +16,7 @@ import {
   handlersSchema,
   historyExportSchema,
   historySchema,
+  logSchema,
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
@@ -68,6 +69,7 @@ const readManifest = z.object({
 
 export const readWorkflow = workflowSchema.extend({ manifest: readManifest });
 export const readExecution = executionSchema;
+export const readLog = logSchema;
 export const readHistory = historySchema;
 export const readHistoryExport = historyExportSchema;
 export const readHandlers = handlersSchema;

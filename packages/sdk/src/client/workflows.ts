@@ -2,6 +2,7 @@ import {
   dataOf,
   listOf,
   type Execution,
+  type Log,
   type Manifest,
   type RequirementsSummary,
   type RunRequest,
@@ -9,12 +10,14 @@ import {
   type Workflow,
 } from '@pegasus-workflows/contracts';
 import { PegasusDecodeError } from './errors.js';
+import { logSearch, type LogsQuery } from './executions.js';
 import { newIdempotencyKey } from './idempotency-key.js';
 import type { CallOptions } from './options.js';
 import { finalizeWorkflow, publishWorkflow, type ArtifactBytes, type PublishRequest } from './publish.js';
 import {
   readDownloadUrl,
   readExecution,
+  readLog,
   readRequirementsSummary,
   readUploadUrl,
   readWorkflow,
@@ -141,6 +144,19 @@ export class WorkflowsApi {
       idempotencyKey: options.idempotencyKey ?? newIdempotencyKey(),
     } as const;
     return (await this.#transport.json(call, dataOf(readExecution), options)).data;
+  }
+
+  /**
+   * One page of what the worker of a version has printed outside of any execution, oldest first: while its modules loaded,
+   * or after an activity had ended. Why a version could not be loaded stands here.
+   */
+  async logs(
+    workflowId: string,
+    query: Omit<LogsQuery, 'step'> = {},
+    options: CallOptions = {},
+  ): Promise<Log[]> {
+    const path = `${pathOf(workflowId)}/logs${logSearch(query)}`;
+    return (await this.#transport.json(get(path), listOf(readLog), options)).data;
   }
 
   /** The secrets and configuration values that each workflow needs, and which of them are set. */

@@ -8,6 +8,7 @@ export * from './schema/batches.js';
 export * from './schema/events.js';
 export * from './schema/executions.js';
 export * from './schema/integrations.js';
+export * from './schema/logs.js';
 export * from './schema/messages.js';
 export * from './schema/payloads.js';
 export * from './schema/stored-values.js';

@@ -43,6 +43,8 @@ export interface ServerSettings {
   payloadEncryption: boolean;
   /** Origins of web pages, such as Temporal's UI, that may call the codec endpoint. */
   codecOrigins: string[];
+  /** How long logs of runs are kept, and how many bytes of them one tenant may have. */
+  logs: { days: number; tenantBytes: number };
   temporal: TemporalSettings;
 }
 
@@ -115,6 +117,8 @@ const envSchema = z
     PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
     PEGASUS_SMS_PER_MINUTE: count(60),
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
+    PEGASUS_LOG_RETENTION_DAYS: count(30),
+    PEGASUS_LOG_TENANT_MB: count(512),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
     path: ['DATABASE_URL'],
@@ -177,6 +181,10 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     },
     codecOrigins: parsed.PEGASUS_CODEC_ORIGINS,
     payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION === 'on',
+    logs: {
+      days: parsed.PEGASUS_LOG_RETENTION_DAYS,
+      tenantBytes: parsed.PEGASUS_LOG_TENANT_MB * 1024 * 1024,
+    },
     temporal: parseTemporalSettings(env),
   };
 }

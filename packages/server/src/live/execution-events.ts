@@ -1,21 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isTerminal } from '@pegasus-workflows/contracts';
+import { isTerminal, type Log } from '@pegasus-workflows/contracts';
 import { toExecution, type ExecutionRow } from '../executions/row.js';
 import { TemporalError, type RunEvents, type TemporalPort } from '../infra/temporal.js';
+import { type LogReader } from '../logs/reader.js';
 import { compareCursors, cursorText, parseCursor, type ChangeCursor, type ChangeReader } from './changes.js';
 import { type ChangeFeed } from './feed.js';
 import { type LiveEvent } from './sse.js';
 
 /**
- * Job: the events of one execution's stream: its row as it changes, and its timeline as it grows.
+ * Job: the events of one execution's stream: its row as it changes, its timeline and, where asked for, its log as they grow.
  *
- * Boundary: the row comes from the feed, the timeline from Temporal's own long poll. An id says how far both are.
+ * Boundary: the row comes from the feed, the timeline from Temporal's own long poll, the log from the database. An id says
+ * how far they are.
  *
  * Invariants
  * 1. The last event is the row with its final status; the timeline has been told before, unless Temporal does not answer
- *    within {@link DRAIN_MS}.
- * 2. Whoever goes on from the last id they have seen is told no row state and no timeline event twice, and misses none.
+ *    within {@link DRAIN_MS}, and of the log what came until it was silent for {@link LAST_LOGS_MS}.
+ * 2. Whoever goes on from the last id they have seen is told no row state, no timeline event and no log entry twice, and
+ *    misses none.
  * 3. When it is over, however it ended, nothing is asked of the feed or of Temporal for it any more.
+ * 4. The log is told at most every {@link LOG_EVENT_MS}, {@link LOG_EVENT_ENTRIES} entries at a time.
  */
 export interface ExecutionStream {
   row: ExecutionRow;
@@ -23,6 +27,7 @@ export interface ExecutionStream {
   signal: AbortSignal;
   /** The row as it is now; undefined when it is gone. */
   read: () => Promise<ExecutionRow | undefined>;
+  withLogs: boolean;
 }
 
 /** How far a client is. */
@@ -31,30 +36,39 @@ export interface ExecutionPlace {
   cursor: ChangeCursor;
   /** The last event of the timeline that it was told. */
   history?: { runId: string; eventId: number } | undefined;
+  /** The last entry of the log that it was told. */
+  log?: string | undefined;
 }
 
-const PLACE = /^([\d.]+)(?:\/([0-9a-zA-Z-]{1,64})\/(\d{1,9}))?$/;
+const PLACE = /^([\d.]+)(?:\/([0-9a-zA-Z-]{1,64})\/(\d{1,9}))?(?:~(\d{1,15}))?$/;
 /** After an execution has ended: how long its last timeline events are waited for. */
 const DRAIN_MS = 5_000;
+/** After an execution has ended: how long after the last entry of its log one more is waited for. */
+const LAST_LOGS_MS = 1_000;
+const LOG_EVENT_MS = 200;
+const LOG_EVENT_ENTRIES = 200;
 const LOOK_AGAIN_MS = 60_000;
 /** Between two attempts to reach Temporal. */
 const RETRY_MS = 1_000;
 
-/** `<cursor>` or `<cursor>/<run id>/<event id>`; undefined when the text is neither. */
+/** `<cursor>`, `<cursor>/<run id>/<event id>`, either with `~<log entry>`; undefined when the text is none of them. */
 export function parsePlace(text: string): ExecutionPlace | undefined {
-  const [, cursorPart, runId, eventId] = PLACE.exec(text) ?? [];
+  const [, cursorPart, runId, eventId, log] = PLACE.exec(text) ?? [];
   const cursor = cursorPart === undefined ? undefined : parseCursor(cursorPart);
-  return cursor && { cursor, history: runId === undefined ? undefined : { runId, eventId: Number(eventId) } };
+  const history = runId === undefined ? undefined : { runId, eventId: Number(eventId) };
+  return cursor && { cursor, history, log };
 }
 
-export function placeText({ cursor, history }: ExecutionPlace): string {
-  return cursorText(cursor) + (history ? `/${history.runId}/${history.eventId}` : '');
+export function placeText({ cursor, history, log }: ExecutionPlace): string {
+  const told = log === undefined ? '' : `~${log}`;
+  return cursorText(cursor) + (history ? `/${history.runId}/${history.eventId}` : '') + told;
 }
 
 interface Parts {
   reader: ChangeReader;
   feed: ChangeFeed;
   temporal: TemporalPort;
+  logs: LogReader;
 }
 
 export async function* executionEvents(
@@ -66,16 +80,25 @@ export async function* executionEvents(
   const place: ExecutionPlace = {
     cursor: stream.from?.cursor ?? cursorOf(stream.row),
     history: stream.from?.history,
+    log: stream.from?.log,
   };
   const rows = new Source(rowsOf(parts, stream, signal));
+  const logs = stream.withLogs ? new Source(logsOf(parts, stream.row, place.log, signal)) : undefined;
   let timeline: Source<RunEvents> | undefined;
   let final: ExecutionRow | undefined;
   try {
     for (;;) {
-      const open = [...(final ? [] : [rows]), ...(timeline && !timeline.isDone ? [timeline] : [])];
-      const hasNews = open.length > 0 && (await anyOf(open, final ? DRAIN_MS : undefined));
+      const isTelling = timeline && !timeline.isDone ? [timeline] : [];
+      const open = [...(final ? [] : [rows]), ...isTelling, ...(logs ? [logs] : [])];
+      const waitMs = isTelling.length > 0 ? DRAIN_MS : LAST_LOGS_MS;
+      const hasNews = open.length > 0 && (await anyOf(open, final ? waitMs : undefined));
       if (stream.signal.aborted) return;
       if (!hasNews) break;
+      const entries = logs?.take();
+      if (entries) {
+        place.log = entries.at(-1)!.id;
+        yield { id: placeText(place), event: 'log', data: { entries } };
+      }
       const told = timeline?.take();
       if (told) {
         place.history = { runId: told.runId, eventId: lastId(told.events) };
@@ -96,7 +119,7 @@ export async function* executionEvents(
   } finally {
     ending.abort();
     // Invariant 3: a generator that nobody asks again does not see that.
-    await Promise.all([rows.end(), timeline?.end()]);
+    await Promise.all([rows.end(), timeline?.end(), logs?.end()]);
   }
 }
 
@@ -149,6 +172,30 @@ async function* timelineOf(
       if (!(error instanceof TemporalError)) throw error;
       await pause(RETRY_MS, undefined, { signal }).catch(() => {});
     }
+  }
+}
+
+/** The log from where the client is, page by page (invariant 4). */
+async function* logsOf(
+  { logs }: Parts,
+  { tenantId, id }: ExecutionRow,
+  from: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Log[], void> {
+  const follower = logs.feed.follow(id);
+  const stream = { tenantId, streamId: id, executionId: id };
+  try {
+    for (let after = from; !signal.aborted;) {
+      const entries = await logs.page(stream, { after, limit: LOG_EVENT_ENTRIES });
+      if (entries.length > 0) {
+        after = entries.at(-1)!.id;
+        yield entries;
+        await pause(LOG_EVENT_MS, undefined, { signal }).catch(() => {});
+      }
+      if (entries.length < LOG_EVENT_ENTRIES) await follower.news(signal);
+    }
+  } finally {
+    logs.feed.leave(id, follower);
   }
 }
 

@@ -1,4 +1,10 @@
-import { idSchema, liveExecutionsQuerySchema, PegasusError, type Action } from '@pegasus-workflows/contracts';
+import {
+  idSchema,
+  liveExecutionQuerySchema,
+  liveExecutionsQuerySchema,
+  PegasusError,
+  type Action,
+} from '@pegasus-workflows/contracts';
 import { type Context } from 'hono';
 import { type OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
@@ -6,6 +12,7 @@ import { type ExecutionEngine } from '../executions/engine.js';
 import { type Capability } from '../infra/capability.js';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
+import { type LogReader } from '../logs/reader.js';
 import { ChangeReader, parseCursor } from './changes.js';
 import { executionEvents, hasSeenTheEnd, parsePlace } from './execution-events.js';
 import { ChangeFeed } from './feed.js';
@@ -19,6 +26,7 @@ type Executions = Pick<ExecutionEngine, 'lookup' | 'onWritten'>;
 interface Live {
   reader: ChangeReader;
   feed: ChangeFeed;
+  logs: LogReader;
   streams: LiveStreams;
   settings: StreamSettings;
 }
@@ -27,6 +35,7 @@ interface Live {
 export function createLive(
   services: LiveServices,
   engine: Executions,
+  logs: LogReader,
   settings: StreamSettings = STREAM_SETTINGS,
 ): Capability {
   const logger = services.logger.child({ area: 'live' });
@@ -34,6 +43,7 @@ export function createLive(
   const live = {
     reader,
     feed: new ChangeFeed(reader, logger),
+    logs,
     streams: new LiveStreams(settings, logger),
     settings,
   };
@@ -79,7 +89,7 @@ function mountTenantStream(app: OpenAPIHono<AppEnv>, { reader, feed, streams, se
 
 function mountExecutionStream(
   app: OpenAPIHono<AppEnv>,
-  { reader, feed, streams }: Live,
+  { reader, feed, logs, streams }: Live,
   { temporal }: LiveServices,
   { lookup }: Executions,
 ): void {
@@ -90,21 +100,24 @@ function mountExecutionStream(
       path: '/api/v1/workflows/:id/executions/:eid/stream',
       action: ACTION,
       summary:
-        'One execution and its timeline as they happen, as server-sent events, until it has ended. `Last-Event-ID` goes on from an event.',
+        'One execution and its timeline as they happen, as server-sent events, until it has ended; with `logs`, what its code logs too. `Last-Event-ID` goes on from an event.',
       errors: ['CONCURRENCY_LIMIT'],
-      request: { params: z.object({ id: idSchema, eid: idSchema }) },
+      request: { params: z.object({ id: idSchema, eid: idSchema }), query: liveExecutionQuerySchema },
       responses: {
         200: stream,
         204: { description: 'It has ended, and `Last-Event-ID` is its last event.' },
       },
     },
-    async ({ params: { id, eid }, principal, c }) => {
+    async ({ params: { id, eid }, query, principal, c }) => {
       const from = placeOf(c, parsePlace);
       const row = await lookup.row(principal, id, eid);
       if (hasSeenTheEnd(row, from)) return c.body(null, 204);
       const read = () => lookup.find(principal, id, eid);
       return begin(c, streams, principal.tenantId, (signal) =>
-        executionEvents({ reader, feed, temporal }, { row, from, signal, read }),
+        executionEvents(
+          { reader, feed, temporal, logs },
+          { row, from, signal, read, withLogs: query.logs === 'true' },
+        ),
       );
     },
   );

@@ -31,6 +31,19 @@ export const RUNS: Scenario[] = [
   { name: 'executions list', args: ['executions', 'list', 'demo', '--limit', '1', ...local], code: 0 },
   { name: 'executions list of no such workflow', args: ['executions', 'list', 'nothing', ...local], code: 4 },
   { name: 'executions watch', args: ['executions', 'watch', 'demo', '{completed}', ...local], code: 0 },
+  { name: 'executions logs', args: ['executions', 'logs', 'demo', '{completed}', ...local], code: 0 },
+  {
+    name: 'executions logs of a level there is not',
+    args: ['executions', 'logs', 'demo', '{completed}', '--level', 'warning', ...local],
+    code: 2,
+  },
+  {
+    name: 'executions logs of no such run',
+    args: ['executions', 'logs', 'demo', nobody, ...local],
+    code: 4,
+  },
+  { name: 'workflows logs', args: ['workflows', 'logs', 'demo', ...local], code: 0 },
+  { name: 'workflows logs of no such workflow', args: ['workflows', 'logs', 'dmo', ...local], code: 4 },
   {
     name: 'executions watch of no such run',
     args: ['executions', 'watch', 'demo', nobody, ...local],
