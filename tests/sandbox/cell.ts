@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { parseEgressExceptions } from '@pegasus-workflows/kit/egress';
+import { Gateway } from '@pegasus-workflows/runner/gateway';
 import pino from 'pino';
 import { Bubblewrap } from '../../packages/runner/dist/sandbox/bubblewrap.js';
 import { probeCapabilities } from '../../packages/runner/dist/sandbox/capabilities.js';
@@ -78,17 +79,30 @@ export class House {
     });
     const logger = pino({ level: 'debug' }, sink);
     const worker = startWorker(this.sandbox, this.limits.memoryBytes, logger);
+    const printed: string[] = [];
+    worker.output.bind((_stream, line) => void printed.push(line));
     const artifacts = new Map<string, string>();
+    const tenantId = randomUUID();
+    const session = new Gateway({ address: '127.0.0.1:9', namespace: 'default' }).open({
+      tenantId,
+      ownsTaskQueue: () => false,
+      onClosed: () => undefined,
+      logger,
+    });
     const { close, ...addresses } = serveWorker(await worker.ports, {
-      temporal: { address: '127.0.0.1:9', namespace: 'default' },
+      session,
       serverUrl: this.options.serverUrl ?? 'http://127.0.0.1:9',
       egress: { exceptions: parseEgressExceptions(this.options.allow ?? ''), plainHttp: true },
       artifactDir: (sha256) => artifacts.get(sha256),
       logger,
     });
-    void worker.exited.then(close);
-    worker.channel.send({ type: 'configure', tenantId: randomUUID(), drainMs: 100, ...addresses });
-    const cell = new Cell(worker, lines, artifacts, this.dir);
+    void worker.exited.then(() => {
+      close();
+      session.close();
+    });
+    const payloadKeys = { currentId: null, keys: [] };
+    worker.channel.send({ type: 'configure', tenantId, drainMs: 100, payloadKeys, ...addresses });
+    const cell = new Cell(worker, lines, printed, artifacts, this.dir);
     this.#cells.push(cell);
     return cell;
   }
@@ -107,6 +121,8 @@ export class Cell {
     readonly worker: WorkerChild,
     /** All that the supervisor's side has logged of it. */
     readonly lines: readonly string[],
+    /** What it has printed. */
+    private readonly printed: readonly string[],
     private readonly artifacts: Map<string, string>,
     private readonly dir: string,
   ) {}
@@ -114,17 +130,18 @@ export class Cell {
   /** What the body of an async function of CommonJS returns in there, as JSON; a thrown error is `{thrown: message}`. */
   async run<T = unknown>(body: string): Promise<T> {
     const id = await this.start(body);
+    const mark = `RESULT ${id} `;
     const found = await eventually(
       () => {
-        const line = this.lines.find((text) => text.includes(`RESULT ${id} `));
+        const line = this.printed.find((text) => text.includes(mark));
         if (line === undefined)
-          throw new Error(`no result yet; the last lines:\n${this.lines.slice(-5).join('')}`);
+          throw new Error(`no result yet; the last lines:\n${this.printed.slice(-5).join('\n')}`);
         return line;
       },
       { timeoutMs: 60_000 },
     );
-    const { worker } = JSON.parse(found) as { worker: { line: string } };
-    return JSON.parse(worker.line.slice(`RESULT ${id} `.length)) as T;
+    const { message } = JSON.parse(found) as { message: string };
+    return JSON.parse(message.slice(mark.length)) as T;
   }
 
   /** Only sets it going, for code that ends its process. */

@@ -44,6 +44,12 @@ const ALLOWED = new Set<number>([
   CommandType.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES,
 ]);
 
+const CLOSING = new Set<number>([
+  CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+  CommandType.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
+  CommandType.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
+]);
+
 /**
  * Checks a command and translates its ids, in place. All attributes that are there are checked, whatever the type
  * says: a crafted message may carry several.
@@ -133,14 +139,7 @@ function continueRule(command: Command, scope: CommandScope): BrokenRule | undef
 
 /** Whether Temporal would close the run with this command. */
 export function closesRun(command: Command): boolean {
-  switch (command.commandType) {
-    case CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION:
-    case CommandType.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION:
-    case CommandType.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION:
-      return true;
-    default:
-      return false;
-  }
+  return CLOSING.has(command.commandType ?? 0);
 }
 
 /** No queue at all is the parent's own. */

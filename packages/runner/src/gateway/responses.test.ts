@@ -115,7 +115,7 @@ describe('a workflow task', () => {
 
   it('that is none passes as it is', () => {
     const { responses, given } = shown();
-    const none = PollWorkflowTaskQueueResponse.encode({ backlogCountHint: 0 }).finish();
+    const none = PollWorkflowTaskQueueResponse.encode({ attempt: 0 }).finish();
     expect(responses.workflowTask(none, 'queue')).toBe(none);
     expect(given).toEqual([]);
   });
