@@ -5,6 +5,9 @@ import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifactTaskQueue, temporalWorkflowId } from '@pegasus-workflows/contracts';
+import { connectTemporal } from '../../packages/server/src/infra/temporal-client.js';
+import { type TemporalPort } from '../../packages/server/src/infra/temporal.js';
+import { testTemporal } from '../support/temporal.js';
 import { eventually } from '../support/wait.js';
 import {
   enums,
@@ -38,13 +41,18 @@ const { CommandType, TaskQueueKind, WorkerVersioningMode } = enums.v1;
 let bench: GatewayBench;
 let worker: Hostile;
 let neighbour: Hostile;
+let port: TemporalPort;
 
 beforeAll(async () => {
   bench = await new GatewayBench().open();
   worker = await bench.worker();
   neighbour = await bench.worker();
+  port = connectTemporal(testTemporal(NAMESPACE));
 });
-afterAll(() => bench.close());
+afterAll(async () => {
+  await port.close();
+  await bench.close();
+});
 
 /** The neighbour's worker is served as ever: a run of its goes from start to end. */
 async function neighbourCompletes(): Promise<void> {
@@ -333,6 +341,9 @@ describe('ids of children', () => {
       const second = await pollWorkflowTask(one);
       const ids = [first, second].map((task) => task.workflowExecution?.workflowId);
       expect(ids).toContain('order-1');
+      const exported = await port.exportHistory(handle.workflowId, 1_000_000);
+      expect(JSON.stringify(exported)).toMatch(/\\"workflowId\\":\\"order-1\\"/);
+      expect(JSON.stringify(exported)).not.toContain('ch/');
       await handle.terminate();
       await stored.terminate().catch(() => undefined);
     }

@@ -1,4 +1,8 @@
-import { type PendingActivity } from '@pegasus-workflows/contracts';
+import {
+  authoredWorkflowId,
+  parseTemporalWorkflowId,
+  type PendingActivity,
+} from '@pegasus-workflows/contracts';
 import { answeredEventId } from '@pegasus-workflows/project/temporal-events';
 import { historyToJson } from '@pegasus-workflows/project/temporal-json';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
@@ -47,12 +51,13 @@ export async function exportHistory(
   const pieces: string[] = [];
   let bytes = 0;
   let workflowType = '';
+  const tenantId = parseTemporalWorkflowId(workflowId)?.tenantId ?? '';
   try {
     const runId = runIdOf(await describeRun(rpc, workflowId));
     for await (const events of pagesOf(rpc, workflowId, runId)) {
       workflowType ||= events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
       await makeReadable(rpc.payloads.shown(workflowId), events);
-      const piece = eventsJsonOf(events);
+      const piece = eventsJsonOf(events, tenantId);
       bytes += Buffer.byteLength(piece);
       if (bytes > maxBytes) return 'too-large';
       if (piece !== '') pieces.push(piece);
@@ -64,10 +69,12 @@ export async function exportHistory(
   }
 }
 
-/** `{…},{…}`: the inside of a JSON array. */
-function eventsJsonOf(events: IHistoryEvent[]): string {
+/** `{…},{…}`: the inside of a JSON array. Runs are named as the author named them, so that a replay knows them again. */
+function eventsJsonOf(events: IHistoryEvent[], tenantId: string): string {
   if (events.length === 0) return '';
-  return JSON.stringify(historyToJson({ events }).events).slice(1, -1);
+  const named = (key: string, value: unknown): unknown =>
+    key === 'workflowId' && typeof value === 'string' ? authoredWorkflowId(tenantId, value) : value;
+  return JSON.stringify(historyToJson({ events }).events, named).slice(1, -1);
 }
 
 /** Temporal's own description of a run, the newest unless `runId` says which. Rejects with gRPC's own errors. */
