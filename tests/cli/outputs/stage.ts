@@ -1,6 +1,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { isTerminal, type Execution } from '@pegasus-workflows/contracts';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { freePort } from '../../../packages/platform/src/process/ports.js';
 import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
@@ -93,6 +94,18 @@ export class Stage implements AsyncDisposable {
 
   /** Keeps the id of the newest run of a workflow of the stage's tenant under a name. */
   async keepNewestRun(workflow: string, as: string): Promise<void> {
+    this.kept.set(as, (await this.#newestRun(workflow)).id);
+  }
+
+  /** Resolves when a workflow's newest run has ended. */
+  async awaitNewestRun(workflow: string): Promise<void> {
+    await eventually(async () => {
+      const { status } = await this.#newestRun(workflow);
+      if (!isTerminal(status)) throw new Error(`the newest run of ${workflow} is ${status}`);
+    });
+  }
+
+  async #newestRun(workflow: string): Promise<Execution> {
     const client = this.client();
     const versions = (await client.workflows.list()).filter(({ name }) => name === workflow);
     const runs = (
@@ -100,7 +113,7 @@ export class Stage implements AsyncDisposable {
     ).flat();
     const [newest] = runs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
     if (!newest) throw new Error(`${workflow} has no run to keep`);
-    this.kept.set(as, newest.id);
+    return newest;
   }
 
   /** Keeps the id of a workflow's trigger of this kind. */

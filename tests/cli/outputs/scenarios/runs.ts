@@ -18,6 +18,7 @@ export const RUNS: Scenario[] = [
     args: ['run', 'demo', '--input', '-', ...local],
     input: '{"name": "Bo"}',
     code: 0,
+    after: (stage) => stage.awaitNewestRun('demo'),
   },
   { name: 'run of no such workflow', args: ['run', 'dmo', ...local], code: 4 },
   {
