@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
-import { artifactTaskQueue } from '@pegasus-workflows/contracts';
 import { loadProject, packageWorkflow } from '@pegasus-workflows/project';
 import { startPlatform } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
@@ -37,7 +36,7 @@ export async function startPlatformSide() {
     temporalVersion: await temporalVersion(platform.temporal.address),
     pids: () => platform.pids(),
     supervisorPid: () => platform.pids().supervisor,
-    pollerPids: (tenantId) => pollerPids(platform, clientOf, tenantId),
+    workerPid: (tenantId) => workerPid(dataDir, tenantId),
     /** Packages the benchmark's project under a version of its own. */
     package: () => packageVersion(`1.0.${(versions += 1)}`, path.join(dataDir, 'packages')),
     async close() {
@@ -47,22 +46,11 @@ export async function startPlatformSide() {
   };
 }
 
-/** Pids of the processes that poll the tenant's newest version: its worker's identity ends with one. */
-async function pollerPids({ tenant, platformTenant, temporal }, clientOf, tenantId) {
-  const access = [tenant, platformTenant].find((one) => one.tenantId === tenantId);
-  const own = (await clientOf(access).workflows.list()).filter((workflow) => workflow.tenantId === tenantId);
-  const taskQueue = { name: artifactTaskQueue(tenantId, own[0].artifactSha256) };
-  const connection = await Connection.connect({ address: temporal.address });
-  try {
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace: temporal.namespace,
-      taskQueue,
-      taskQueueType: 1,
-    });
-    return new Set(pollers.map(({ identity }) => Number(identity.slice(identity.lastIndexOf(':') + 1))));
-  } finally {
-    await connection.close();
-  }
+/** Pid of the process that the tenant's newest version was loaded in, as the supervisor logs it. */
+async function workerPid(dataDir, tenantId) {
+  const log = await readFile(path.join(dataDir, 'logs', 'runner.log'), 'utf8');
+  const lines = log.split('\n').filter((line) => line.includes('"artifact loaded"') && line.includes(tenantId));
+  return JSON.parse(lines.at(-1)).workerPid;
 }
 
 async function packageVersion(version, outDir) {
@@ -120,10 +108,9 @@ export async function measureMemory(platform, versions) {
   return { firstMiB: before, furtherMiB: (after - before) / versions };
 }
 
-/** A worker process says nothing of its tenant; the one that polls this tenant's queues is known to Temporal by its pid. */
 async function workerMemory(platform, tenantId) {
   const workers = processesBelow(platform.supervisorPid()).filter(({ command }) => WORKER_MAIN.test(command));
-  const polling = await platform.pollerPids(tenantId);
-  const worker = workers.find(({ pid }) => polling.has(pid));
+  const pid = await platform.workerPid(tenantId);
+  const worker = workers.find((process) => process.pid === pid);
   return (worker?.rssBytes ?? Number.NaN) / MiB;
 }

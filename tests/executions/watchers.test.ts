@@ -99,29 +99,10 @@ it('watchers 3: are let go when held long enough', async () => {
   await watchers.stop();
 });
 
-it('watchers 4: a run whose end is known within the head start costs Temporal no question', async () => {
-  const asked: string[] = [];
-  const temporal: TemporalPort = Object.assign(Object.create(fake) as TemporalPort, {
-    waitForClose: (id: string, options: WaitOptions) => {
-      asked.push(id);
-      return fake.waitForClose(id, options);
-    },
-  });
-  const [short, long] = [await run(), await run()];
-  const watchers = new Watchers({ ...parts(), temporal }, { headStartMs: 100 });
-  watchers.watch(short);
-  watchers.watch(long);
-  watchers.forget(short.executionId);
-  await eventually(() => expect(asked).toContain(long.temporalWorkflowId));
-  expect(asked).toEqual([long.temporalWorkflowId]);
-  expect(watchers.has(short.executionId)).toBe(false);
-  await watchers.stop();
-});
-
 describe('a close notice', () => {
   it('has the row follow, by what Temporal says (close notices 1)', async () => {
     const row = await unwatched();
-    const notices = new CloseNotices(parts());
+    const notices = new CloseNotices(parts(), () => false);
     fake.end(row.temporalWorkflowId, { status: 'COMPLETED', result: 7 }, new Date());
     notices.note([{ workflowId: row.temporalWorkflowId, runId: row.runId }]);
     await eventually(async () => {
@@ -131,9 +112,19 @@ describe('a close notice', () => {
     await notices.stop();
   });
 
+  it('of a run that is watched is left to its watcher (close notices 2)', async () => {
+    const row = await unwatched();
+    const notices = new CloseNotices(parts(), (id) => id === row.executionId);
+    fake.end(row.temporalWorkflowId, { status: 'COMPLETED', result: 7 }, new Date());
+    notices.note([{ workflowId: row.temporalWorkflowId, runId: row.runId }]);
+    await notices.stop();
+    const found = (await harness.rows()).find((each) => each.id === row.executionId);
+    expect(found).toMatchObject({ status: 'RUNNING' });
+  });
+
   it('that is untrue, of a child, or of another tenant’s id for the row changes nothing (close notices 2)', async () => {
     const row = await unwatched();
-    const notices = new CloseNotices(parts());
+    const notices = new CloseNotices(parts(), () => false);
     notices.note([
       { workflowId: row.temporalWorkflowId, runId: row.runId },
       { workflowId: `ch/${mine.tenantId}/x`, runId: row.runId },

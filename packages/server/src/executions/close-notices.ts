@@ -5,19 +5,22 @@ import { followCloses, type CloseFollowParts, type TemporalRun } from './close-f
 /**
  * Job: rows follow what a runner's gateway has just seen closing.
  *
- * Boundary: an accelerator. A notice says only where to look: Temporal is asked, and a notice that is lost, early or
+ * Boundary: an accelerator, for the runs that no watcher follows. A notice says only where to look: Temporal is asked, and a notice that is lost, early or
  * untrue costs a question. The close feed and the reconciler find the rest.
  *
  * Invariants
  * 1. `note` answers at once; what it leads to never rejects.
- * 2. Child runs and strangers' ids are passed over.
+ * 2. Child runs and strangers' ids are passed over, and runs that are watched: their watcher hears as much, as soon.
  */
 export class CloseNotices {
   readonly #parts: CloseFollowParts;
   readonly #stop = new AbortController();
   readonly #following = new Set<Promise<void>>();
 
-  constructor(parts: CloseFollowParts) {
+  constructor(
+    parts: CloseFollowParts,
+    private readonly isWatched: (executionId: string) => boolean,
+  ) {
     this.#parts = parts;
   }
 
@@ -25,7 +28,7 @@ export class CloseNotices {
     const known = new Map<string, TemporalRun>();
     for (const run of runs) {
       const id = parseTemporalWorkflowId(run.workflowId)?.executionId;
-      if (id) known.set(id, run);
+      if (id && !this.isWatched(id)) known.set(id, run);
     }
     if (known.size === 0 || this.#stop.signal.aborted) return;
     const following = followCloses(this.#parts, known, this.#stop.signal)

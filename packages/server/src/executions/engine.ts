@@ -98,11 +98,8 @@ export function createExecutionEngine(
   outcome.onPlaceFree = () => held.kick();
   const requirements = new RequirementCheck(db);
   const openExecutions = new OpenExecutions({ db, clock });
-  const closeNotices = new CloseNotices({ db, temporal, outcome, logger });
-  outcome.onEnded = (id) => {
-    openExecutions.forget(id);
-    watchers.forget(id);
-  };
+  const closeNotices = new CloseNotices({ db, temporal, outcome, logger }, (id) => watchers.has(id));
+  outcome.onEnded = (id) => openExecutions.forget(id);
   const lookup = new ExecutionLookup({ ...shared, store });
   const notes = new Notes(db);
   const { workflowsEnabled } = settings;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
 import { TemporalError, type TemporalPort } from '../infra/temporal.js';
@@ -16,11 +15,9 @@ import { type OutcomeWriter } from './outcome.js';
  *    workers need theirs. The oldest that nobody waits for makes room.
  * 2. One execution has at most one watcher.
  * 3. A watcher ends when its run has closed, when nobody has waited for {@link HOLD_MS}, or when stopped.
- * 4. It asks Temporal only after {@link HEAD_START_MS}: a short run's end a runner has told by then.
  */
 export const WATCHERS_MAX = 400;
 export const HOLD_MS = 60_000;
-export const HEAD_START_MS = 250;
 
 export interface Watchable {
   executionId: string;
@@ -43,14 +40,13 @@ export class Watchers {
   readonly #metrics: ExecutionMetrics;
   readonly #limit: number;
   readonly #holdMs: number;
-  readonly #headStartMs: number;
   readonly #watchers = new Map<string, Watcher>();
   readonly #sweep: NodeJS.Timeout;
   #stopped = false;
 
   constructor(
     parts: { temporal: TemporalPort; outcome: OutcomeWriter; logger: Logger; metrics: ExecutionMetrics },
-    options: { limit?: number; holdMs?: number; headStartMs?: number } = {},
+    options: { limit?: number; holdMs?: number } = {},
   ) {
     this.#temporal = parts.temporal;
     this.#outcome = parts.outcome;
@@ -58,7 +54,6 @@ export class Watchers {
     this.#metrics = parts.metrics;
     this.#limit = options.limit ?? WATCHERS_MAX;
     this.#holdMs = options.holdMs ?? HOLD_MS;
-    this.#headStartMs = options.headStartMs ?? HEAD_START_MS;
     this.#sweep = setInterval(() => this.#release(), Math.min(this.#holdMs, 5_000));
     this.#sweep.unref();
   }
@@ -103,11 +98,6 @@ export class Watchers {
     return () => void watcher.waiting--;
   }
 
-  /** The run's outcome is written. */
-  forget(executionId: string): void {
-    this.#watchers.get(executionId)?.stop.abort();
-  }
-
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#sweep);
@@ -118,7 +108,6 @@ export class Watchers {
 
   async #follow(run: Watchable, signal: AbortSignal): Promise<void> {
     try {
-      await delay(this.#headStartMs, undefined, { signal });
       const close = await this.#temporal.waitForClose(run.temporalWorkflowId, {
         signal,
         runId: run.runId ?? undefined,
