@@ -72,6 +72,7 @@ const WITHOUT_ID: Record<string, number> = {
 };
 /** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
 const BODIES: Record<string, (ids: Ids) => object> = {
+  'POST /internal/v1/closed-runs': () => ({ runs: [{ workflowId: 'a', runId: 'b' }] }),
   'POST /internal/v1/execution-logs': (ids) => ({
     producer: randomUUID(),
     sequence: 1,
@@ -143,6 +144,7 @@ const OWN: Record<string, number> = {
 };
 const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
+  'POST /internal/v1/closed-runs': 204,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
   'GET /internal/v1/tenants/:tenantId/payload-keys': 200,
   'POST /internal/v1/execution-logs': 200,
