@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { type AddressInfo } from 'node:net';
-import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
+import { json } from 'node:stream/consumers';
+import {
+  closedRunsSchema,
+  runnerLogBatchSchema,
+  type DemandedArtifact,
+  type PayloadKeySet,
+} from '@pegasus-workflows/contracts';
 
 /** A server that speaks the runner's half of `/internal/v1`, with a demand that the test sets. */
 export class InternalApi {
@@ -10,6 +16,10 @@ export class InternalApi {
   readonly zips = new Map<string, Buffer>();
   /** Every download that was asked for, by sha256. */
   readonly downloads: string[] = [];
+  /** What workers have said, in the order of its arrival. */
+  readonly said: string[] = [];
+  /** Workflow ids of runs that the supervisor has told to have closed. */
+  readonly closed: string[] = [];
   /** What every tenant's payloads are encrypted with: nothing, unless a test says so. */
   payloadKeys: PayloadKeySet = { currentId: null, keys: [] };
   #server: Server | undefined;
@@ -54,10 +64,26 @@ export class InternalApi {
     }
     const url = new URL(request.url ?? '/', this.url);
     if (url.pathname === '/internal/v1/demand') this.#answerDemand(url, response);
+    else if (request.method === 'POST') void this.#take(url.pathname, request, response);
     else if (/^\/internal\/v1\/tenants\/[^/]+\/payload-keys$/.test(url.pathname)) {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(this.payloadKeys));
     } else this.#answerArtifact(url.pathname, response);
+  }
+
+  async #take(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await json(request).catch(() => undefined);
+    if (body === undefined) return;
+    if (path === '/internal/v1/closed-runs') {
+      for (const { workflowId } of closedRunsSchema.parse(body).runs) this.closed.push(workflowId);
+      response.writeHead(204).end();
+      return;
+    }
+    const { entries } = runnerLogBatchSchema.parse(body);
+    for (const { message, attributes } of entries)
+      this.said.push(`${message} ${JSON.stringify(attributes ?? {})}`);
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ stored: entries.length }));
   }
 
   #answerDemand(url: URL, response: ServerResponse): void {
