@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -149,6 +150,18 @@ describe('processes', () => {
       tryEach(commands, `if (cp.spawnSync('/bin/sh', ['-c', item]).status !== 0) ends[item] = 'refused';`),
     );
     expect(ends).toEqual(all(commands, 'refused'));
+  });
+
+  test('make no system call that is filtered, though any process else may', async () => {
+    // personality(0xffffffff) only asks, and is refused to nobody but for the filter.
+    const ask = `syscall(${process.arch === 'arm64' ? 92 : 135}, 0xffffffff)`;
+    expect(execFileSync('perl', ['-e', `print ${ask}`], { encoding: 'utf8' })).toBe('0');
+    const inside = await (
+      await cell()
+    ).run<string>(
+      `${REQUIRES} return cp.execFileSync('perl', ['-e', 'print ${ask}, " ", $!'], { encoding: 'utf8' });`,
+    );
+    expect(inside).toBe('-1 Operation not permitted');
   });
 
   test('a fork bomb ends at the bound, and with its worker', async () => {

@@ -29,6 +29,8 @@ export class Bubblewrap implements Sandbox {
   readonly kind = 'bubblewrap';
   readonly #system = systemFolders();
   readonly #etc: ReadonlyMap<string, number>;
+  /** The filter of system calls as an open file. */
+  readonly #filter: number | undefined;
   readonly #flags: string[];
 
   constructor(
@@ -37,7 +39,9 @@ export class Bubblewrap implements Sandbox {
     private readonly code: readonly string[],
     readonly walls: readonly Wall[],
   ) {
-    this.#etc = openTexts(ETC_FILES);
+    this.#etc = openContents(ETC_FILES);
+    const { syscallFilter } = can;
+    this.#filter = syscallFilter && openContents({ filter: syscallFilter }).get('filter');
     this.#flags = can.permission
       ? permissionFlags([...code, '/etc/', '/proc/', '/usr/share/'], [INSIDE.home, INSIDE.tmp])
       : [];
@@ -52,7 +56,9 @@ export class Bubblewrap implements Sandbox {
     const user = users?.ids.take();
     const group = groups.make();
     const command = [process.execPath, ...this.#flags, ...execArgv, main, ...args];
-    const fds = [...this.#etc.values()].map((fd) => openSync(`/proc/self/fd/${fd}`, 'r'));
+    const files =
+      this.#filter === undefined ? [...this.#etc.values()] : [...this.#etc.values(), this.#filter];
+    const fds = files.map((fd) => openSync(`/proc/self/fd/${fd}`, 'r'));
     try {
       const { child, exited } = spawnWorker([...this.#words(group.entries, user), ...command], {
         cwd: '/',
@@ -73,6 +79,7 @@ export class Bubblewrap implements Sandbox {
 
   async close(): Promise<void> {
     for (const fd of this.#etc.values()) closeSync(fd);
+    if (this.#filter !== undefined) closeSync(this.#filter);
     await this.can.groups.close();
   }
 
@@ -91,6 +98,7 @@ export class Bubblewrap implements Sandbox {
         limits: this.limits,
         etc: new Map(paths.map((path, index) => [path, STATUS_FD + 1 + index])),
         statusFd: STATUS_FD,
+        ...(this.#filter === undefined ? {} : { seccompFd: STATUS_FD + 1 + paths.length }),
         ownNetwork: this.ownNetwork,
       }),
       ...(prlimit
@@ -103,14 +111,14 @@ export class Bubblewrap implements Sandbox {
   }
 }
 
-/** Texts as open files without a name. Each reader opens its own description of them by `/proc/self/fd`. */
-function openTexts(texts: Readonly<Record<string, string>>): Map<string, number> {
+/** Contents as open files without a name. Each reader opens its own description of them by `/proc/self/fd`. */
+function openContents(contents: Readonly<Record<string, string | Buffer>>): Map<string, number> {
   const dir = mkdtempSync(join(tmpdir(), 'pegasus-etc-'));
   try {
     return new Map(
-      Object.entries(texts).map(([path, text], index) => {
+      Object.entries(contents).map(([path, content], index) => {
         const file = join(dir, String(index));
-        writeFileSync(file, text, { mode: 0o444 });
+        writeFileSync(file, content, { mode: 0o444 });
         return [path, openSync(file, 'r')];
       }),
     );

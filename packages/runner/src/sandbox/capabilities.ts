@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { bubblewrapArguments } from './bubblewrap-arguments.js';
 import { ControlGroups } from './cgroups.js';
@@ -7,6 +7,7 @@ import { closedTo } from './code-roots.js';
 import { permissionFlags } from './permission.js';
 import { type SandboxLimits } from './sandbox.js';
 import { userWords } from './spawn.js';
+import { syscallFilter } from './syscall-filter.js';
 import { systemFolders } from './system-folders.js';
 import { UserIds } from './user-ids.js';
 
@@ -19,6 +20,8 @@ export interface Capabilities {
   groups: ControlGroups;
   /** Absolute path of util-linux's program. */
   prlimit: string | undefined;
+  /** The filter of system calls, where this kernel takes one for this machine. */
+  syscallFilter: Buffer | undefined;
   /** Whether this Node has permission flags. */
   permission: boolean;
   /** Why `namespaces`, their `network`, and `users` are not there. */
@@ -26,6 +29,8 @@ export interface Capabilities {
 }
 
 const PROBE_TIMEOUT_MS = 5_000;
+/** There where the kernel filters system calls. */
+const SECCOMP = '/proc/sys/kernel/seccomp/actions_avail';
 
 /**
  * Finds out by trying: runs one command in the walls that workers would get, and in fewer if that fails.
@@ -41,7 +46,8 @@ export async function probeCapabilities(
   const users = usersOrReason(setpriv, code);
   const lacks: Capabilities['lacks'] = users.reason === undefined ? {} : { users: users.reason };
   const permission = permissionFlags([], []).length > 0;
-  const base = { groups, prlimit, permission, lacks, users: users.users };
+  const filter = existsSync(SECCOMP) ? syscallFilter() : undefined;
+  const base = { groups, prlimit, permission, lacks, users: users.users, syscallFilter: filter };
   if (process.platform !== 'linux') {
     lacks.namespaces = 'only Linux has namespaces';
     return { ...base, namespaces: undefined };

@@ -3,7 +3,7 @@ import { WALLS, type Wall, type WallName } from './sandbox.js';
 
 /** Which walls stand on this host, and by what; what each of the others lacks. */
 export function wallsOf(can: Capabilities): Wall[] {
-  const { namespaces, users, groups, prlimit, lacks } = can;
+  const { namespaces, users, groups, prlimit, lacks, syscallFilter } = can;
   const controllers = groups.controllers;
   const inside = namespaces !== undefined;
   const without = lacks.namespaces ?? 'no namespaces';
@@ -23,7 +23,10 @@ export function wallsOf(can: Capabilities): Wall[] {
         ],
     tasks,
     disk: inside ? [true, 'home and temporary directory are sized, in memory'] : [false, without],
-    syscalls: [false, 'no filter of system calls beyond what namespaces and user ids refuse'],
+    syscalls:
+      inside && syscallFilter
+        ? [true, 'a seccomp filter']
+        : [false, inside ? 'the kernel takes no seccomp filter for this machine' : without],
     permission: can.permission
       ? [true, 'Node’s permission flags']
       : [false, 'this version of Node has no permission flags'],
