@@ -49,7 +49,9 @@ export async function startPlatformSide() {
 /** Pid of the process that the tenant's newest version was loaded in, as the supervisor logs it. */
 async function workerPid(dataDir, tenantId) {
   const log = await readFile(path.join(dataDir, 'logs', 'runner.log'), 'utf8');
-  const lines = log.split('\n').filter((line) => line.includes('"artifact loaded"') && line.includes(tenantId));
+  const lines = log
+    .split('\n')
+    .filter((line) => line.includes('"artifact loaded"') && line.includes(tenantId));
   return JSON.parse(lines.at(-1)).workerPid;
 }
 

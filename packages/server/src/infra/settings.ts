@@ -6,7 +6,11 @@ import {
   type TemporalSettings,
 } from '@pegasus-workflows/kit';
 import { z } from 'zod';
-import { parseEgressExceptions, type EgressException, type EgressPolicy } from '@pegasus-workflows/kit/egress';
+import {
+  parseEgressExceptions,
+  type EgressException,
+  type EgressPolicy,
+} from '@pegasus-workflows/kit/egress';
 import { parseMasterKeys, type MasterKeySet } from './vault.js';
 
 /** What the server is told by its environment; `docs/architecture.md` explains each variable. */
