@@ -149,7 +149,7 @@ describe('processes', () => {
   test('left with an unhandled rejection: said to the tenant, ended with their own code, replaced', async () => {
     const artifact = await bench.publish();
     await bench.start();
-    bench.api.demand(demanded(tenant, artifact));
+    bench.api.demand(demanded(tenant, artifact, 'open', { workflowId: randomUUID() }));
     const handle = await bench.run(tenant, artifact, 'escaping');
     await bench.logged((line) => line.msg === 'worker process died' && line['code'] === 70);
     expect(await handle.result()).toBe('recovered');
@@ -229,7 +229,12 @@ describe('a bad artifact', () => {
     const broken = await bench.publish({ activities: 'throw new Error("cannot start");' });
     const missing = await bench.publish({ activities: 'require("left-out");' });
     await bench.start();
-    bench.api.demand(demanded(tenant, broken), demanded(tenant, missing), demanded(tenant, good));
+    const known = { workflowId: randomUUID() };
+    bench.api.demand(
+      demanded(tenant, broken, 'open', known),
+      demanded(tenant, missing, 'open', known),
+      demanded(tenant, good),
+    );
     expect(await (await bench.run(tenant, good, 'greet', { name: 'Ada' })).result()).toContain('Ada');
     const told = (text: string): number => bench.api.said.filter((line) => line.includes(text)).length;
     await eventually(() => expect(told('cannot start')).toBeGreaterThanOrEqual(2));

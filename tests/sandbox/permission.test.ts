@@ -19,7 +19,7 @@ afterAll(async () => {
 
 test.each(['bubblewrap', 'process'])('%s: files outside of its own are refused by Node', async (kind) => {
   const ends = await cells.get(kind)!.run(`const fs = require('node:fs'); const ends = {};
-    for (const file of ['/var/lib/x', '${import.meta.dirname}/cell.ts', '/root']) try { fs.readFileSync(file); ends[file] = 'ok'; } catch (e) { ends[file] = e.code; }
+    for (const file of ['/var/lib/x', '/srv/of/the/platform', '/root']) try { fs.readFileSync(file); ends[file] = 'ok'; } catch (e) { ends[file] = e.code; }
     return Object.values(ends);`);
   expect(ends).toEqual(['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED']);
 });
