@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -55,7 +55,7 @@ describe('files', () => {
       '/etc/shadow',
       '/etc/hostname',
       '/etc/machine-id',
-      '/root/.bashrc',
+      join(homedir(), '.bashrc'),
       '/var/log',
       '/run',
       '/sys/fs/cgroup',

@@ -77,8 +77,22 @@ export class WorkerCalls {
       GetSystemInfo: (request, forward) => forward('GetSystemInfo', request),
       DescribeNamespace: async (_request, forward) =>
         describedNamespace(await forward('DescribeNamespace', this.#ownNamespace())),
-      PollWorkflowTaskQueue: (request, forward) => this.#pollWorkflowTask(request, forward),
-      PollActivityTaskQueue: (request, forward) => this.#pollActivityTask(request, forward),
+      PollWorkflowTaskQueue: (request, forward) =>
+        this.#poll(
+          'PollWorkflowTaskQueue',
+          api.PollWorkflowTaskQueueRequest,
+          request,
+          forward,
+          (task, queue) => this.#responses.workflowTask(task, queue),
+        ),
+      PollActivityTaskQueue: (request, forward) =>
+        this.#poll(
+          'PollActivityTaskQueue',
+          api.PollActivityTaskQueueRequest,
+          request,
+          forward,
+          (task, queue) => this.#responses.activityTask(task, queue),
+        ),
       RespondWorkflowTaskCompleted: (request, forward) => this.#workflowTaskCompleted(request, forward),
       RespondWorkflowTaskFailed: (request, forward) => this.#workflowTaskFailed(request, forward),
       RespondQueryTaskCompleted: (request, forward) => this.#queryAnswered(request, forward),
@@ -131,26 +145,18 @@ export class WorkerCalls {
     return true;
   }
 
-  async #pollWorkflowTask(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
-    const request = parse(api.PollWorkflowTaskQueueRequest, bytes);
+  /** @param view shows the worker the task that was polled from a queue */
+  async #poll<T extends Common & { taskQueue?: temporal.api.taskqueue.v1.ITaskQueue | null }>(
+    method: string,
+    type: Message<T>,
+    bytes: Uint8Array,
+    forward: Forward,
+    view: (response: Uint8Array, taskQueue: string) => Uint8Array,
+  ): Promise<Uint8Array> {
+    const request = parse(type, bytes);
     this.#common(request);
     const taskQueue = this.#polled(request.taskQueue);
-    const response = await forward(
-      'PollWorkflowTaskQueue',
-      encode(api.PollWorkflowTaskQueueRequest, request),
-    );
-    return this.#responses.workflowTask(response, taskQueue);
-  }
-
-  async #pollActivityTask(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
-    const request = parse(api.PollActivityTaskQueueRequest, bytes);
-    this.#common(request);
-    const taskQueue = this.#polled(request.taskQueue);
-    const response = await forward(
-      'PollActivityTaskQueue',
-      encode(api.PollActivityTaskQueueRequest, request),
-    );
-    return this.#responses.activityTask(response, taskQueue);
+    return view(await forward(method, encode(type, request)), taskQueue);
   }
 
   async #workflowTaskCompleted(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {

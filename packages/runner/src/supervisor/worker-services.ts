@@ -18,7 +18,7 @@ export interface ServiceOptions {
   logger: Logger;
 }
 
-/** Puts behind a worker's ports what it finds there. @returns what it has to know of them */
+/** Puts behind a worker's ports what it finds there. @returns what it has to know of them; the ports end by themselves */
 export function serveWorker(
   ports: WorkerPorts,
   { session, serverUrl, egress, artifactDir, logger }: ServiceOptions,
@@ -39,14 +39,10 @@ export function serveWorker(
   ports.tunnel?.onConnection((socket) => tunnels.claim(socket));
   const { credential, namespace } = session;
   const supervisorUrl = `http://${ports.http.address}`;
-  const close = (): void => {
-    tunnels.close();
-    for (const port of [ports.gateway, ports.http, ports.tunnel]) port?.close();
-  };
   return {
     gateway: { address: ports.gateway.address, credential, namespace },
     apiBaseUrl: supervisorUrl,
     supervisorUrl,
-    close,
+    close: () => tunnels.close(),
   };
 }
