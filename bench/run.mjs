@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureColdStarts, measureMemory, startPlatformSide } from './lib/platform-side.mjs';
 import { spawnModule } from './lib/processes.mjs';
-import { circumstances, rowsOf, tableOf, writeReport } from './lib/report.mjs';
-import { measureBoth } from './lib/rounds.mjs';
+import { circumstances, rowsOf, tableOf, wallsTableOf, writeReport } from './lib/report.mjs';
+import { measureSides } from './lib/rounds.mjs';
 
 const PLANS = {
   full: {
@@ -29,6 +29,12 @@ const PLANS = {
   },
 };
 
+/** The same platform with something left out, each with a Temporal of its own like the first. */
+const OTHERS = {
+  open: { PEGASUS_GATEWAY: 'off', PEGASUS_PAYLOAD_ENCRYPTION: 'off', PEGASUS_SANDBOX: 'off' },
+  lazy: { PEGASUS_EAGER_START: 'off' },
+};
+
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, 'no-report': { type: 'boolean', default: false } },
 });
@@ -47,6 +53,14 @@ try {
   say('cold starts');
   const { coldStarts, workflowId } = await measureColdStarts(platform, plan.coldStarts);
 
+  say('starting it without walls, and without eager starts');
+  const others = {};
+  for (const [side, settings] of Object.entries(OTHERS)) {
+    const other = await startPlatformSide(settings);
+    open.push(other);
+    others[side] = { other, ...(await measureColdStarts(other, 1)) };
+  }
+
   const env = {
     BENCH_TEMPORAL_ADDRESS: platform.temporalAddress,
     BENCH_TEMPORAL_NAMESPACE: platform.temporalNamespace,
@@ -57,16 +71,19 @@ try {
   };
   open.push(await spawnModule('./raw-worker.mjs', env));
   const clients = {};
-  for (const side of ['raw', 'platform']) {
-    clients[side] = await spawnModule('./client-process.mjs', { ...env, BENCH_SIDE: side });
+  const envs = { raw: env, platform: env };
+  for (const [side, { other, workflowId: id }] of Object.entries(others))
+    envs[side] = { BENCH_URL: other.url, BENCH_WORKFLOW_ID: id, BENCH_API_KEY_FILE: other.apiKeyFile };
+  for (const [side, variables] of Object.entries(envs)) {
+    clients[side] = await spawnModule('./client-process.mjs', { ...variables, BENCH_SIDE: side });
     open.push(clients[side]);
   }
-  const both = await measureBoth(clients, plan, say);
+  const sides = await measureSides(clients, plan, say);
 
   say('memory');
   const memory = await measureMemory(platform, plan.versions);
 
-  const table = tableOf(rowsOf({ both, coldStarts, memory }));
+  const table = `${tableOf(rowsOf({ sides, coldStarts, memory }))}\n\n${wallsTableOf(sides)}`;
   const lines = circumstances({
     root,
     temporalVersion: platform.temporalVersion,

@@ -1,14 +1,41 @@
-// npm run build: compiles every package, then puts what the command line starts with into one file
-// (packages/cli/src/start.ts says why).
+// npm run build: compiles every package, then puts what the command line starts with (packages/cli/src/start.ts says
+// why), the server and the supervisor into one file each.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleProcess } from './bundle-process.mjs';
 
 /** @returns the exit code of what failed, or 0. Whatever is printed goes to standard error. */
 export async function build(root) {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-b'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) return status ?? 1;
+  await Promise.all([bundleCommand(root), bundleServer(root), bundleSupervisor(root)]);
+  return 0;
+}
+
+function bundleServer(root) {
+  return bundleProcess(path.join(root, 'packages', 'server'), {
+    main: 'main.js',
+    out: 'start/server.js',
+    // The first two find files beside their code; the others are loaded only where they are installed.
+    external: [
+      '@electric-sql/pglite',
+      '@pegasus-workflows/project/temporal-json',
+      'pg-native',
+      'pg-cloudflare',
+    ],
+  });
+}
+
+function bundleSupervisor(root) {
+  return bundleProcess(path.join(root, 'packages', 'runner'), {
+    main: 'supervisor/main.js',
+    out: 'start/supervisor.js',
+  });
+}
+
+async function bundleCommand(root) {
   const { build: bundle } = await import('esbuild');
   const dist = path.join(root, 'packages', 'cli', 'dist');
   await bundle({
@@ -28,7 +55,6 @@ export async function build(root) {
     plugins: [nothingFor('node:child_process')],
     logLevel: 'warning',
   });
-  return 0;
 }
 
 /** An empty module in place of one that is required and not used. */

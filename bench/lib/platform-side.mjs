@@ -6,18 +6,22 @@ import { Connection } from '@temporalio/client';
 import { loadProject, packageWorkflow } from '@pegasus-workflows/project';
 import { startPlatform } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
-import { processesBelow } from './processes.mjs';
+import { processesBelow, rssOf } from './processes.mjs';
 
 const PROJECT = fileURLToPath(new URL('../project', import.meta.url));
 const WORKER_MAIN = /runner\/dist\/worker\/main\.js/;
 const MiB = 1024 * 1024;
 
-/** A platform with its own Temporal on a data directory of its own, both gone after `close()`. */
-export async function startPlatformSide() {
+/**
+ * A platform with its own Temporal on a data directory of its own, both gone after `close()`.
+ * @param {Record<string, string>} settings what differs from a platform as it comes
+ */
+export async function startPlatformSide(settings = {}) {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'pegasus-bench-'));
   const remove = () => rm(dataDir, { recursive: true, force: true });
   // An empty TEMPORAL_ADDRESS is none: both sides are measured on the embedded Temporal.
-  const starting = startPlatform({ dataDir, port: 0, temporalUi: false, env: { TEMPORAL_ADDRESS: '' } });
+  const env = { TEMPORAL_ADDRESS: '', ...settings };
+  const starting = startPlatform({ dataDir, port: 0, temporalUi: false, env });
   const platform = await starting.catch(async (error) => {
     await remove();
     throw error;
@@ -98,6 +102,13 @@ async function coldStart(platform, client) {
   return { workflowId: id, elapsed: performance.now() - began };
 }
 
+/** What a platform takes that serves nobody yet, and how many idle tenants fit beside it into 4 GiB. */
+function roomOf(platform, workerMiB) {
+  const { server, temporal, supervisor } = platform.pids();
+  const baseMiB = [server, temporal, supervisor].reduce((sum, pid) => sum + rssOf(pid), 0) / MiB;
+  return { baseMiB, tenants: Math.floor((4_096 - baseMiB) / workerMiB) };
+}
+
 /**
  * Resident memory of the second tenant's worker, which has run one version once and is idle, then with `versions` more
  * of them. MiB; `furtherMiB` is the mean of those.
@@ -105,9 +116,10 @@ async function coldStart(platform, client) {
 export async function measureMemory(platform, versions) {
   const { client, tenantId } = platform.tenants[1];
   const before = await workerMemory(platform, tenantId);
+  const room = roomOf(platform, before);
   for (let version = 0; version < versions; version += 1) await coldStart(platform, client);
   const after = await workerMemory(platform, tenantId);
-  return { firstMiB: before, furtherMiB: (after - before) / versions };
+  return { firstMiB: before, furtherMiB: (after - before) / versions, ...room };
 }
 
 async function workerMemory(platform, tenantId) {

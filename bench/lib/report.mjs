@@ -29,8 +29,8 @@ const TARGETS = {
 };
 
 /** Turns measurements into rows `{name, unit, raw?, platform, target?, met?}`. */
-export function rowsOf({ both, coldStarts, memory }) {
-  const { one, ten, start, rate } = both;
+export function rowsOf({ sides, coldStarts, memory }) {
+  const { one, ten, start, rate } = sides;
   const compare = (name, unit, samples, of, target) =>
     row(name, unit, of(samples.raw), of(samples.platform), target);
   const at = (q) => (samples) => quantile(samples, q);
@@ -52,7 +52,50 @@ export function rowsOf({ both, coldStarts, memory }) {
     row("cold start, the tenant's first", 'ms', undefined, median(coldStarts.first), TARGETS.coldStart),
     row('idle tenant worker, one version', 'MiB', undefined, memory.firstMiB),
     row('each further version in it', 'MiB', undefined, memory.furtherMiB),
+    row('server, supervisor and Temporal', 'MiB', undefined, memory.baseMiB),
+    row('idle tenants beside them in 4 GiB', '', undefined, memory.tenants),
   ];
+}
+
+/** What the walls may cost: a tenth. */
+const WALLS = 1.1;
+
+/**
+ * The platform as it comes against itself without gateway, payload encryption and sandbox (`open`), and without eager
+ * starts (`lazy`). A ratio above one is a cost, of rates too.
+ */
+export function wallsTableOf({ one, ten, rate }) {
+  const p50 = (samples) => quantile(samples, 0.5);
+  const lines = [
+    ['one activity, start → result, p50', 'ms', one, p50, 1],
+    ['ten activities, start → result, p50', 'ms', ten, p50, 1],
+    ['one activity, 40 in flight', 'runs/s', rate, median, -1],
+  ];
+  const head = [
+    'measure',
+    'no walls',
+    'no eager start',
+    'platform',
+    'walls cost',
+    'target',
+    '',
+    'eager start',
+  ];
+  return markdownTable(
+    head,
+    lines.map(([name, unit, samples, of, sense]) => {
+      const [open, lazy, platform] = [samples.open, samples.lazy, samples.platform].map(of);
+      const cost = (platform / open) ** sense;
+      return [
+        name,
+        ...[open, lazy, platform].map((value) => `${number(value)} ${unit}`),
+        `${cost.toFixed(2)} ×`,
+        `≤ ${WALLS.toFixed(2)} ×`,
+        cost <= WALLS ? 'met' : 'MISSED',
+        `${((platform / lazy) ** sense).toFixed(2)} ×`,
+      ];
+    }),
+  );
 }
 
 function row(name, unit, raw, platform, target) {
@@ -66,7 +109,7 @@ export function tableOf(rows) {
   const cells = rows.map(({ name, unit, raw, platform, target, met }) => [
     name,
     raw === undefined ? '' : `${number(raw)} ${unit}`,
-    `${number(platform)} ${unit}`,
+    `${number(platform)} ${unit}`.trimEnd(),
     raw === undefined ? '' : `${(platform / raw).toFixed(2)} ×`,
     target ?? '',
     met === undefined ? '' : met ? 'met' : 'MISSED',

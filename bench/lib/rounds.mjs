@@ -1,24 +1,26 @@
 /**
- * Asks both sides for the same thing, turn about, so that whatever else the machine does hits both alike.
- * @returns {{raw: T[], platform: T[]}} the answers, one per round
+ * Asks all sides for the same thing, turn about, so that whatever else the machine does hits all alike.
+ * @returns {Record<string, T[]>} the answers by side, one per round
  * @template T
  */
 async function alternate(clients, rounds, measure, options) {
-  const answers = { raw: [], platform: [] };
+  const sides = Object.keys(clients);
+  const answers = Object.fromEntries(sides.map((side) => [side, []]));
   for (let round = 0; round < rounds; round += 1) {
-    // Who goes first changes too: the second one finds warmer caches, or a busier disk.
-    const order = round % 2 === 0 ? ['raw', 'platform'] : ['platform', 'raw'];
-    for (const side of order) answers[side].push(await clients[side].ask(measure, options));
+    // Who goes first changes too: the later ones find warmer caches, or a busier disk.
+    const first = round % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)])
+      answers[side].push(await clients[side].ask(measure, options));
   }
   return answers;
 }
 
 /**
- * Everything that is measured on both sides.
- * @param clients `{raw, platform}`, from `spawnModule`
+ * Everything that is measured on all sides, by measure and side.
+ * @param clients by side, from `spawnModule`
  * @param {{rounds: number, latencyRuns: number, chainRuns: number, throughputRounds: number, throughputRuns: number}} plan
  */
-export async function measureBoth(clients, plan, say) {
+export async function measureSides(clients, plan, say) {
   say('warming up');
   await alternate(clients, 1, 'latency', { activities: 1, runs: plan.latencyRuns });
   await alternate(clients, 1, 'throughput', { activities: 1, runs: 80, inFlight: 40 });
@@ -41,6 +43,6 @@ export async function measureBoth(clients, plan, say) {
   };
 }
 
-function each({ raw, platform }, map) {
-  return { raw: map(raw), platform: map(platform) };
+function each(bySide, map) {
+  return Object.fromEntries(Object.entries(bySide).map(([side, rounds]) => [side, map(rounds)]));
 }

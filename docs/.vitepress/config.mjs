@@ -48,6 +48,7 @@ export default defineConfig({
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
           page('… run tenant code in the sandbox', '/sandbox'),
+          page('… bound what a tenant takes', '/limits'),
           page('… read encrypted payloads in Temporal', '/payload-encryption'),
           page('… upgrade', '/how-to/upgrade'),
         ],

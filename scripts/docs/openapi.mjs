@@ -22,6 +22,7 @@ export async function openApiDocument() {
       maxOpenExecutions: 1,
       maxExecutionsPerDay: 1,
       codecOrigins: [],
+      payloadBlobs: { fromBytes: 1, maxBytes: 1, days: 1 },
     },
     clock: () => new Date(0),
   };

@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { schema } from '@pegasus-workflows/server';
-import { openAnyDialect } from '../server/support.js';
+import { openEmbedded } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 import { eventually } from '../support/wait.js';
 
@@ -12,7 +12,7 @@ import { eventually } from '../support/wait.js';
 const RUNS = 30;
 let server: KilledServer;
 beforeAll(async () => {
-  server = await KilledServer.open(await openAnyDialect());
+  server = await KilledServer.open(await openEmbedded());
   await server.start();
 });
 afterAll(() => server?.[Symbol.asyncDispose]());

@@ -2,9 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createLogger } from '@pegasus-workflows/kit';
 import { expect, inject } from 'vitest';
 import { freePort } from '../../packages/platform/src/process/ports.js';
@@ -13,7 +13,7 @@ import '../support/provided.js';
 import { serverSecrets } from '../support/secrets.js';
 import { eventually } from '../support/wait.js';
 
-const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
+const MAIN = createRequire(import.meta.url).resolve('@pegasus-workflows/server/main');
 const START_TIMEOUT_MS = 120_000;
 /** Servers may be away for long while they are killed on a busy machine; the time limit of the test ends it. */
 const AWAY_MS = 3_000_000;

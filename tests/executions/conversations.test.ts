@@ -111,7 +111,7 @@ forEachDialect('conversations with runs', (open) => {
         [{ name: 'add', args: { a: 1 } }, 400, 'VALIDATION_ERROR', /^args: expected array/],
         [{ name: 'add', args: Array(21).fill(0) }, 400, 'VALIDATION_ERROR', /^args: must be at most 20/],
         [{ name: 'add', arg: [] }, 400, 'VALIDATION_ERROR', /unknown field "arg"/],
-        [{ name: 'add', args: ['x'.repeat(1_100_000)] }, 413, 'PAYLOAD_TOO_LARGE', /at most 1048576 bytes/],
+        [{ name: 'add', args: ['x'.repeat(17_000_000)] }, 413, 'PAYLOAD_TOO_LARGE', /at most 16777216 bytes/],
       ];
       for (const [body, status, code, sentence] of cases) {
         expectFailure(await signal(id, body), status, code, sentence);

@@ -286,7 +286,7 @@ forEachDialect('reconciler', (open) => {
 
 // The same on every database; the waits for a Temporal that is not there are long.
 it('5: changes nothing while Temporal does not answer; calls say so', async () => {
-  const { url, drop } = await createDatabase();
+  const { url, drop } = await createDatabase('migrated');
   const away = await startHarness({ ...temporal, address: '127.0.0.1:1' }, { settings: { url }, drop });
   const theirs = await away.publish();
   const id = randomUUID();

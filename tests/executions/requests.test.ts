@@ -109,12 +109,12 @@ forEachDialect('execution requests', (open) => {
       await refused(post({ mode: 'dry' }), 400, 'VALIDATION_ERROR', /^mode: /);
     });
 
-    it('refuses 5 MB of input', async () => {
+    it('refuses 17 MB of input', async () => {
       await refused(
-        post({ input: { text: 'x'.repeat(5_000_000) } }),
+        post({ input: { text: 'x'.repeat(17_000_000) } }),
         413,
         'PAYLOAD_TOO_LARGE',
-        /at most 1048576 bytes/,
+        /at most 16777216 bytes/,
       );
     });
 

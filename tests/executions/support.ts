@@ -49,9 +49,6 @@ export interface HarnessOptions {
   logger?: Logger;
 }
 
-/** A PGlite in memory: for what is the same on every database. */
-export const inMemory: TestDialect = { settings: { pgliteDir: 'memory://' }, drop: async () => {} };
-
 /** The execution routes on a database, the real Temporal, and a principal chosen by the header `x-tenant`. */
 export async function startHarness(
   temporal: TemporalSettings,

@@ -15,7 +15,8 @@ import { type TemporalPort, type WaitOptions } from '../../packages/server/src/i
 import { Wakeups } from '../../packages/server/src/infra/wakeups.js';
 import { eventually } from '../support/wait.js';
 import { FakeTemporal } from './fake-temporal.js';
-import { inMemory, startHarness, type Harness } from './support.js';
+import { openAnyDialect } from '../server/support.js';
+import { startHarness, type Harness } from './support.js';
 
 /** Watchers and the close feed on a Temporal whose runs end when the test says so. Numbers: invariants of each module. */
 
@@ -25,7 +26,7 @@ let mine: Awaited<ReturnType<Harness['publish']>>;
 const logger = createLogger('test');
 
 beforeAll(async () => {
-  harness = await startHarness(inject('temporal'), inMemory, { wrap: () => fake });
+  harness = await startHarness(inject('temporal'), await openAnyDialect(), { wrap: () => fake });
   mine = await harness.publish();
 });
 afterAll(() => harness.close());

@@ -359,7 +359,7 @@ describe('a crafted call', () => {
         method,
         status.INVALID_ARGUMENT,
       ]);
-    const huge = Buffer.alloc(5 * 1024 * 1024);
+    const huge = Buffer.alloc(17 * 1024 * 1024);
     expect((await refusalOf(worker.raw(`${path}RespondActivityTaskCompleted`, huge))).code).toBe(
       status.RESOURCE_EXHAUSTED,
     );

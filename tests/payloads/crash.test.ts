@@ -1,3 +1,6 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type PayloadKeyInfo } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { forEachDialect } from '../server/support.js';
@@ -57,6 +60,33 @@ forEachDialect('payload keys of a killed server', (open) => {
       expect(await current()).toHaveLength(1);
       expect((await rotate()).status).toBe(201);
       expect(await current()).toHaveLength(1);
+    },
+    3 * MINUTES,
+  );
+
+  it.each([
+    ['payload-blob.written', 404],
+    ['payload-blob.kept', 200],
+  ])(
+    'at %s: a blob is there with its row, or only its file is, and putting it again keeps it (Blobs invariant 1)',
+    async (point, status) => {
+      await server.startUnlessRunning();
+      const { tenantId } = await server.keys();
+      const bytes = randomBytes(300_000);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      const headers = { authorization: `Bearer ${server.runnerToken}` };
+      const url = `${server.url}/internal/v1/tenants/${tenantId}/blobs/${sha256}`;
+      const put = () => fetch(url, { method: 'PUT', headers, body: bytes });
+      await server.start(`${point}=kill`);
+      await expect(put()).rejects.toThrow();
+      expect(await server.ended).toBe('SIGKILL');
+      await server.start();
+      const kept = join(server.folder, 'artifacts', 'payloads', 'kept');
+      expect(await readdir(kept, { recursive: true })).toContainEqual(expect.stringContaining(sha256));
+      expect((await fetch(url, { headers })).status).toBe(status);
+      expect((await put()).status).toBe(204);
+      const found = await fetch(url, { headers });
+      expect(Buffer.from(await found.arrayBuffer()).equals(bytes)).toBe(true);
     },
     3 * MINUTES,
   );

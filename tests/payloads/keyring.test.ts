@@ -71,7 +71,7 @@ forEachDialect('payload keys', (open) => {
     const { payloadKeys } = server.services;
     const stolen = await seal(payloadKeys, a);
     await seal(payloadKeys, b);
-    const payloads = new TemporalPayloads((tenantId) => payloadKeys.of(tenantId));
+    const payloads = new TemporalPayloads({ keys: (tenantId) => payloadKeys.of(tenantId) });
     const converter = payloads.exact(temporalWorkflowId(b, 'demo', randomUUID()));
     const [marker] = await converter.payloadCodecs[0]!.decode([stolen]);
     expect(JSON.parse(String(marker!.data))).toEqual({
@@ -84,7 +84,7 @@ forEachDialect('payload keys', (open) => {
 
   it('put the text of a sealed failure back, and that of its cause', async () => {
     const { a } = server.tenants;
-    const payloads = new TemporalPayloads((tenantId) => server.services.payloadKeys.of(tenantId));
+    const payloads = new TemporalPayloads({ keys: (tenantId) => server.services.payloadKeys.of(tenantId) });
     const converter = payloads.shown(temporalWorkflowId(a.id, 'demo', randomUUID()));
     const sealText = async (message: string) => {
       const payload = converter.payloadConverter.toPayload({ message, stack_trace: `at ${message}` });
@@ -120,7 +120,7 @@ forEachDialect('payload keys', (open) => {
       code: 'SERVICE_UNAVAILABLE',
       message: expect.stringContaining('"lost"'),
     });
-    const payloads = new TemporalPayloads((id) => without.of(id));
+    const payloads = new TemporalPayloads({ keys: (id) => without.of(id) });
     const id = temporalWorkflowId(tenantId, 'demo', randomUUID());
     await expect(payloads.exact(id).payloadCodecs[0]!.decode([sealed])).rejects.toMatchObject({
       name: 'TemporalError',

@@ -20,7 +20,7 @@ let client: PegasusClient;
 let workflowId: string;
 
 beforeAll(async () => {
-  database = await createDatabase();
+  database = await createDatabase('migrated');
   shop = await startPaymentService({ failureRate: 0 });
   const allowed = new URL(shop.url).host;
   platform = await startTestPlatform({

@@ -10,6 +10,7 @@ import pino from 'pino';
 import { Bubblewrap } from '../../packages/runner/dist/sandbox/bubblewrap.js';
 import { probeCapabilities } from '../../packages/runner/dist/sandbox/capabilities.js';
 import { workerCode } from '../../packages/runner/dist/sandbox/open.js';
+import { type ToWorker } from '../../packages/runner/dist/protocol.js';
 import { ProcessSandbox } from '../../packages/runner/dist/sandbox/process.js';
 import {
   type ProcessEnd,
@@ -24,6 +25,8 @@ import { requireCommand } from '../support/apt.js';
 import { eventually } from '../support/wait.js';
 
 const MIB = 1024 * 1024;
+const NO_LIMITS = { callsPerSecond: 1e6, historyEvents: 1e6, historyBytes: 1e9, runSeconds: 1e6 };
+
 export const LIMITS: SandboxLimits = {
   memoryBytes: 512 * MIB,
   tasks: 96,
@@ -83,14 +86,18 @@ export class House {
     worker.output.bind((_stream, line) => void printed.push(line));
     const artifacts = new Map<string, string>();
     const tenantId = randomUUID();
-    const session = new Gateway({ address: '127.0.0.1:9', namespace: 'default' }).open({
+    const target = { address: '127.0.0.1:9', namespace: 'default' };
+    const session = new Gateway(target, NO_LIMITS, logger).open({
       tenantId,
       ownsTaskQueue: () => false,
       onClosed: () => undefined,
+      onFlood: () => undefined,
       logger,
     });
     const { close, ...addresses } = serveWorker(await worker.ports, {
+      tenantId,
       session,
+      blobTarget: () => ({ url: new URL('http://127.0.0.1:9'), headers: {} }),
       serverUrl: this.options.serverUrl ?? 'http://127.0.0.1:9',
       egress: { exceptions: parseEgressExceptions(this.options.allow ?? ''), plainHttp: true },
       artifactDir: (sha256) => artifacts.get(sha256),
@@ -101,7 +108,15 @@ export class House {
       session.close();
     });
     const payloadKeys = { currentId: null, keys: [] };
-    worker.channel.send({ type: 'configure', tenantId, drainMs: 100, payloadKeys, ...addresses });
+    const slots = { activities: 10, workflowTasks: 10 };
+    worker.channel.send({
+      type: 'configure',
+      tenantId,
+      drainMs: 100,
+      slots,
+      payloadKeys,
+      ...addresses,
+    } satisfies ToWorker);
     const cell = new Cell(worker, lines, printed, artifacts, this.dir);
     this.#cells.push(cell);
     return cell;

@@ -175,7 +175,7 @@ describe('the channel to the supervisor', () => {
       await attacker.start(
         `const fs = require('node:fs'); try { ${attack} } catch {} setInterval(() => {}, 1000);`,
       );
-      expect(await attacker.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      expect(await attacker.exited).toEqual({ code: null, signal: 'SIGKILL', outOfMemory: false });
       await cell.goesOn();
     },
     MINUTE,

@@ -187,7 +187,7 @@ describe('processes', () => {
     const one = await cell();
     await one.goesOn();
     await one.start('process.exit(70);');
-    expect(await one.exited).toEqual({ code: 70, signal: null });
+    expect(await one.exited).toEqual({ code: 70, signal: null, outOfMemory: false });
     const two = await cell();
     await two.goesOn();
     const pid = two.worker.pid()!;
@@ -203,7 +203,7 @@ describe('memory, descriptors, environment', () => {
     async () => {
       const bomb = await cell();
       await bomb.start(`const held = []; for (;;) held.push(Buffer.alloc(16 << 20, 1));`);
-      expect(await bomb.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      expect(await bomb.exited).toEqual({ code: null, signal: 'SIGKILL', outOfMemory: true });
     },
     MINUTE,
   );

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KilledServer } from '../support/killed-server.js';
 import { artifact, type Artifact } from './artifacts.js';
-import { openAnyDialect, type TestDialect } from './support.js';
+import { openEmbedded, type TestDialect } from './support.js';
 
 /** The server's own process, killed in the middle of a publish and started again on what it left on disk. */
 describe('a publish cut short', () => {
@@ -11,7 +11,7 @@ describe('a publish cut short', () => {
   let server: KilledServer;
 
   beforeAll(async () => {
-    dialect = await openAnyDialect();
+    dialect = await openEmbedded();
     server = await KilledServer.open(dialect);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());

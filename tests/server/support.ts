@@ -16,12 +16,15 @@ import {
   createApp,
   createExecutionEngine,
   createKey,
+  EagerTasks,
   keyFinder,
   KeyUsage,
+  openBlobFiles,
   openDatabase,
   openLocalArtifacts,
   openVault,
   parseServerSettings,
+  PayloadBlobStore,
   PayloadKeyring,
   schema,
   type DatabaseSettings,
@@ -44,13 +47,16 @@ const DIALECTS = {
     return { settings: { pgliteDir }, drop };
   },
   PostgreSQL: async () => {
-    const { url, drop } = await createDatabase();
+    const { url, drop } = await createDatabase('migrated');
     return { settings: { url }, drop };
   },
 } satisfies Record<string, () => Promise<TestDialect>>;
 
-/** A database of its own for a suite whose subject is not the database. */
-export const openAnyDialect: () => Promise<TestDialect> = DIALECTS.PGlite;
+/** A database of its own for a suite whose subject is not the database: the one whose start and statements cost least. */
+export const openAnyDialect: () => Promise<TestDialect> = DIALECTS.PostgreSQL;
+
+/** The embedded database, for a suite that looks at its directory or its lock. */
+export const openEmbedded: () => Promise<TestDialect> = DIALECTS.PGlite;
 
 /** Declares a suite twice: on the embedded database and on a real PostgreSQL, a database of its own each. */
 export function forEachDialect(name: string, declare: (open: () => Promise<TestDialect>) => void): void {
@@ -98,7 +104,10 @@ export async function testServer(
   const keyUsage = new KeyUsage({ db, logger });
   const audit = new AuditLog({ db, logger, clock });
   const vault = openVault(settings.masterKeys);
-  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts: settings.payloadEncryption });
+  const { payloadEncryption: encrypts, payloadBlobs: limits } = settings;
+  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts });
+  const blobFiles = await openBlobFiles(join(settings.artifactsDir, 'payloads'));
+  const payloadBlobs = new PayloadBlobStore({ db, files: blobFiles, limits, clock, logger });
   const services: Services = {
     db,
     keyUsage,
@@ -106,9 +115,17 @@ export async function testServer(
     findKey: await keyFinder(db),
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
-    temporal: connectTemporal(settings.temporal, (tenantId) => payloadKeys.of(tenantId)),
+    temporal: connectTemporal(settings.temporal, {
+      payloads: {
+        keys: (tenantId) => payloadKeys.of(tenantId),
+        blobs: (tenantId) => payloadBlobs.of(tenantId),
+      },
+    }),
+    eagerTasks: new EagerTasks(),
     vault,
     payloadKeys,
+    payloadBlobs,
+    blobFiles,
     logger,
     metrics: new Registry(),
     settings,
@@ -138,11 +155,11 @@ export async function testServer(
       headers,
       ...(options.body === undefined ? {} : { body }),
     });
-    const isStream = response.headers.get('content-type') === 'text/event-stream';
+    const isStream = /event-stream|x-ndjson/.test(response.headers.get('content-type') ?? '');
     // A stream has no end to wait for.
     if (isStream) await response.body?.cancel();
     const text = isStream ? '' : await response.text();
-    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    const isJson = !isStream && (response.headers.get('content-type')?.includes('json') ?? false);
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   };
 

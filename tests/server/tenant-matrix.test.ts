@@ -73,11 +73,22 @@ const WITHOUT_ID: Record<string, number> = {
 /** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
 const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /internal/v1/closed-runs': () => ({ runs: [{ workflowId: 'a', runId: 'b' }] }),
+  'POST /internal/v1/eager-tasks': (ids) => ({ supervisorId: ids['tenants/:id'], taskQueues: [] }),
   'POST /internal/v1/execution-logs': (ids) => ({
     producer: randomUUID(),
     sequence: 1,
     tenantId: ids['tenants/:id'],
     entries: [{ at: 1, level: 'info', source: 'process', message: 'hello' }],
+  }),
+  'POST /internal/v1/quarantines': (ids) => ({
+    reportId: randomUUID(),
+    tenantId: ids['tenants/:id'],
+    artifactSha256: '0'.repeat(64),
+    cause: 'CRASHED',
+    crashes: 1,
+    windowSeconds: 1,
+    exitCode: 1,
+    signal: null,
   }),
   'POST /api/v1/workflows/upload-url': () => ({ name: fresh(), version: '1.0.0', sizeBytes: 1 }),
   'POST /api/v1/workflows/:id/fork': () => ({}),
@@ -145,9 +156,14 @@ const OWN: Record<string, number> = {
 const RUNNER: Record<string, number> = {
   'GET /internal/v1/demand': 200,
   'POST /internal/v1/closed-runs': 204,
+  'POST /internal/v1/eager-tasks': 200,
   'GET /internal/v1/artifacts/:tenantId/:sha256': 404,
   'GET /internal/v1/tenants/:tenantId/payload-keys': 200,
+  'GET /internal/v1/tenants/:tenantId/blobs/:sha256': 404,
+  // The bytes have another SHA-256 than the one in the path.
+  'PUT /internal/v1/tenants/:tenantId/blobs/:sha256': 400,
   'POST /internal/v1/execution-logs': 200,
+  'POST /internal/v1/quarantines': 204,
 };
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);

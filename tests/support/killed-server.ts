@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { artifactTaskQueue } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
 import { openDatabase, schema, type BootstrapFile, type Tx } from '@pegasus-workflows/server';
@@ -14,7 +14,7 @@ import './provided.js';
 import { serverSecrets } from './secrets.js';
 import { workflowRow } from './workflow-row.js';
 
-const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
+const MAIN = createRequire(import.meta.url).resolve('@pegasus-workflows/server/main');
 
 /** The server's own process on a database that stays, started and killed as often as a test likes. */
 export class KilledServer implements AsyncDisposable {

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { createLogger } from '@pegasus-workflows/kit';
 import { openDatabase } from '@pegasus-workflows/server';
 import { inject } from 'vitest';
@@ -36,9 +38,9 @@ export async function preparePgliteTemplate(): Promise<string> {
   return directory;
 }
 
-/** Puts a migrated, empty database at `directory`, which must not exist yet. */
+/** Puts a migrated, empty database at `directory`, which must not exist yet. A thousand files: Node's own `cp` takes ten times as long. */
 export async function copyPgliteTemplate(directory: string): Promise<void> {
-  await cp(inject('pgliteTemplate'), directory, { recursive: true });
+  await promisify(execFile)('cp', ['-R', inject('pgliteTemplate'), directory]);
 }
 
 /** A migrated, empty database of one suite. */

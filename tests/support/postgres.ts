@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
 import { inject } from 'vitest';
+import { databaseUrl, execute } from './postgres-server.js';
 import './provided.js';
 
 export interface TestDatabase {
@@ -11,28 +11,17 @@ export interface TestDatabase {
 }
 
 /**
- * A fresh, empty database on the run's real PostgreSQL, for one suite.
+ * A database on the run's real PostgreSQL, for one suite: `empty`, or `migrated` and without rows.
  * @throws Error saying what to install when this machine has no PostgreSQL: such a suite fails, it is never skipped.
  */
-export async function createDatabase(): Promise<TestDatabase> {
+export async function createDatabase(state: 'empty' | 'migrated' = 'empty'): Promise<TestDatabase> {
   const provided = inject('postgres');
   if ('unavailable' in provided) throw new Error(provided.unavailable);
+  const { adminUrl, template } = provided;
   const name = `pegasus_test_${randomBytes(8).toString('hex')}`;
-  await execute(provided.adminUrl, `CREATE DATABASE ${name}`);
-  const url = new URL(provided.adminUrl);
-  url.pathname = `/${name}`;
+  await execute(adminUrl, `CREATE DATABASE ${name}${state === 'empty' ? '' : ` TEMPLATE ${template}`}`);
   return {
-    url: url.href,
-    drop: () => execute(provided.adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    url: databaseUrl(adminUrl, name),
+    drop: () => execute(adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

@@ -34,14 +34,17 @@ export const quotasSchema = z.object({
   maxPayloadBytes: z.number().int().min(0).nullable(),
   /** Artifacts, stored values and projections together, in bytes. */
   maxStorageBytes: z.number().int().min(0).nullable(),
+  /** Runs begun per second in the long run, and ten times as many at once; absent from older servers. */
+  maxStartsPerSecond: z.number().int().min(1).nullable().default(null),
 });
-/** The database keeps the first three in 32 bits. */
+/** The database keeps all but the storage in 32 bits. */
 const quota = z.number().int().min(0).max(2_147_483_647).nullable().optional();
 const quotasRequestSchema = z.strictObject({
   maxOpenExecutions: quota,
   maxExecutionsPerDay: quota,
   maxPayloadBytes: quota,
   maxStorageBytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().optional(),
+  maxStartsPerSecond: z.number().int().min(1).max(1_000_000).nullable().optional(),
 });
 export type QuotasRequest = z.infer<typeof quotasRequestSchema>;
 
@@ -54,6 +57,8 @@ export const quotaUseSchema = z.object({
     used: z.number().int(),
     resetsAt: timestampSchema,
   }),
+  /** In the long run; `burst` of them at once. Absent from older servers. */
+  startsPerSecond: z.object({ limit: z.number().int(), burst: z.number().int() }).optional(),
   /** Of one input or payload; null: as large as a request may be. */
   payloadBytes: z.object({ limit: z.number().int().nullable() }),
   /** `used` is the sum of the others. */
@@ -67,6 +72,8 @@ export const quotaUseSchema = z.object({
     /** Secrets, as they are sealed, and configuration. */
     storedValues: z.number().int(),
     projections: z.number().int(),
+    /** Large values of runs, as they are encrypted; they go some weeks after their last use. */
+    payloads: z.number().int(),
   }),
 });
 export type QuotaUse = z.infer<typeof quotaUseSchema>;

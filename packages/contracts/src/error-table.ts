@@ -35,6 +35,7 @@ export const ERROR_TABLE = {
   UPDATE_REJECTED: { status: 422, exitCode: 1, retryable: false },
   EXTERNAL_ADDRESS_REFUSED: { status: 422, exitCode: 1, retryable: false },
   REPLAY_DIVERGED: { status: 422, exitCode: 1, retryable: false },
+  WORKFLOW_QUARANTINED: { status: 423, exitCode: 1, retryable: false },
   WORKFLOWS_DISABLED: { status: 423, exitCode: 1, retryable: true },
   CONCURRENCY_LIMIT: { status: 429, exitCode: 6, retryable: true },
   DAILY_QUOTA_EXCEEDED: { status: 429, exitCode: 6, retryable: true },

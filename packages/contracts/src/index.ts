@@ -21,6 +21,7 @@ export * from './names.js';
 export * from './parse.js';
 export * from './payloads.js';
 export * from './projections.js';
+export * from './quarantine.js';
 export * from './runner.js';
 export * from './sms.js';
 export * from './stored-values.js';

@@ -12,8 +12,10 @@ export const LIMITS = {
   artifactRatioFloorBytes: 1024 * 1024,
   /** A Mermaid diagram, in UTF-16 code units (JavaScript string length). */
   diagramCharacters: 50_000,
-  /** Largest JSON body of a run request; Temporal itself refuses payloads over 2 MiB. */
-  runInputBytes: 1024 * 1024,
+  /** Largest JSON body of a run request, signal, query or update; `PEGASUS_PAYLOAD_MAX_MB` may allow less of it. */
+  runInputBytes: 16 * 1024 * 1024,
+  /** Largest JSON body of an event, and largest body of a partner's call. */
+  eventBytes: 1024 * 1024,
   /** Nesting of arrays and objects in a run's input. */
   runInputDepth: 64,
   /** Any other JSON body. */

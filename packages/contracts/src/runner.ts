@@ -50,5 +50,41 @@ export const payloadKeySetSchema = z.strictObject({
   /** What new payloads are encrypted with; null: they are not encrypted. */
   currentId: idSchema.nullable(),
   keys: z.array(z.strictObject({ id: idSchema, key: z.base64().length(44) })),
+  /** Which encrypted payloads are kept outside of Temporal; absent from a server that keeps none. */
+  blobs: z
+    .strictObject({ fromBytes: z.number().int().positive(), maxBytes: z.number().int().positive() })
+    .optional(),
 });
 export type PayloadKeySet = z.infer<typeof payloadKeySetSchema>;
+
+/**
+ * `POST /internal/v1/eager-tasks` → lines of JSON without end: first tasks of runs that the server started for these
+ * queues, which have a poll waiting at the supervisor. A newer call of the same supervisor ends the older one.
+ */
+export const eagerPollsSchema = z.strictObject({
+  supervisorId: idSchema,
+  taskQueues: z.array(z.string().min(1).max(1_000)).max(100_000),
+});
+export type EagerPollsRequest = z.infer<typeof eagerPollsSchema>;
+
+/** A line of that answer. `ready`: the queues are in force. `ping`: the stream is alive, every few seconds. */
+export const eagerLineSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('ping') }),
+  z.object({
+    type: z.literal('task'),
+    taskQueue: z.string(),
+    /** A serialized `PollWorkflowTaskQueueResponse` of Temporal's, in base64. */
+    task: z.base64(),
+  }),
+]);
+export type EagerLine = z.infer<typeof eagerLineSchema>;
+/** How often at least there is a line. */
+export const EAGER_PING_MS = 10_000;
+
+/**
+ * `PUT` and `GET /internal/v1/tenants/:tenantId/blobs/:sha256`: the ciphertext of a payload that is too large for
+ * Temporal, as `application/octet-stream`.
+ */
+export const blobPath = (tenantId: string, sha256: string): string =>
+  `${RUNNER_API_PREFIX}/tenants/${encodeURIComponent(tenantId)}/blobs/${encodeURIComponent(sha256)}`;

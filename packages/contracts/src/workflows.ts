@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import { manifestSchema } from './manifest.js';
 import { idSchema, timestampSchema, versionSchema, workflowNameSchema } from './names.js';
+import { quarantineSchema } from './quarantine.js';
 
 export const visibilitySchema = z.enum(['GLOBAL', 'TENANT']);
 export type Visibility = z.infer<typeof visibilitySchema>;
@@ -20,6 +21,8 @@ export const workflowSchema = z.object({
   artifactSha256: z.string(),
   artifactSizeBytes: z.number().int(),
   executable: z.boolean(),
+  /** Why it starts nothing for now: its worker crashed again and again. Null when it runs; absent from older servers. */
+  quarantine: quarantineSchema.nullable().default(null),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });

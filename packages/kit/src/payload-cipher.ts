@@ -44,6 +44,8 @@ export interface PayloadSeal {
 
 /** Of `encoding`. */
 export const ENCRYPTED_ENCODING = 'binary/encrypted';
+/** Of `encoding`, where a blob holds the ciphertext; see `payload-blobs.ts`. */
+export const BLOB_ENCODING = 'binary/blob-reference';
 /** Of `encryption-cipher`. */
 export const PAYLOAD_CIPHER = 'AES-256-GCM';
 /** Bytes of a data key. */
@@ -81,9 +83,10 @@ export function payloadKey(id: string, bytes: Uint8Array): PayloadKey {
   return { id, key: createSecretKey(bytes) };
 }
 
-/** The id of the key that an encrypted payload needs; `undefined` for one that is not encrypted. */
+/** The id of the key that a payload needs, encrypted here or in a blob; `undefined` for one that is not encrypted. */
 export function sealedKeyId({ metadata }: Payload): string | undefined {
-  if (textOf(metadata?.['encoding']) !== ENCRYPTED_ENCODING) return undefined;
+  const encoding = textOf(metadata?.['encoding']);
+  if (encoding !== ENCRYPTED_ENCODING && encoding !== BLOB_ENCODING) return undefined;
   return textOf(metadata?.['encryption-key-id']) ?? '';
 }
 
@@ -154,6 +157,7 @@ function boundTo(tenantId: string, keyId: string): Buffer {
   return Buffer.from(`pegasus-payload-v${VERSION}\0${tenantId}\0${keyId}\0`);
 }
 
-function textOf(bytes: Uint8Array | null | undefined): string | undefined {
+/** A piece of metadata. */
+export function textOf(bytes: Uint8Array | null | undefined): string | undefined {
   return bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : undefined;
 }

@@ -33,7 +33,7 @@ it('says which key is missing, or makes of it what it is told to', async () => {
   const shown = payloadCodec(
     tenantId,
     { current: () => newer, find: () => undefined },
-    (error: UnreadablePayloadError) => ({ data: Buffer.from(error.keyId) }),
+    { unreadable: (error: UnreadablePayloadError) => ({ data: Buffer.from(error.keyId) }) },
   );
   const [marker] = await shown.decode([sealed!]);
   expect(String(marker!.data)).toBe(older!.id);
@@ -44,7 +44,7 @@ it('passes on that keys cannot be had now, for that may be otherwise later', asy
   const away = payloadCodec(
     tenantId,
     { current: () => older, find: () => Promise.reject(new Error('away')) },
-    () => plain,
+    { unreadable: () => plain },
   );
   await expect(away.decode([sealed!])).rejects.toThrow('away');
 });

@@ -1,3 +1,4 @@
+import { isBlobReference, referredTo, withReferences, type BlobAccess } from './payload-blobs.js';
 import {
   openPayload,
   sealedKeyId,
@@ -21,27 +22,38 @@ export interface TenantPayloadCodec {
   decode(payloads: Payload[]): Promise<Payload[]>;
 }
 
+/** What a codec can do beyond encrypting. */
+export interface CodecOptions {
+  /** Makes something of a payload that can never be read; without it that is an error. */
+  unreadable?: ((error: UnreadablePayloadError, payload: Payload) => Payload) | undefined;
+  /** Where large payloads go; without it none does, and references cannot be read. */
+  blobs?: BlobAccess | undefined;
+}
+
 /**
  * The codec of one tenant. What is encrypted already is not encrypted again; what is not, as in histories from before,
- * passes on decoding. Rejects with `UnreadablePayloadError` where a payload cannot be read, unless `unreadable` makes
- * something of it.
+ * passes on decoding. Rejects with `UnreadablePayloadError` where a payload can never be read, and with
+ * `PayloadTooLargeError` where one is too large.
  */
 export function payloadCodec(
   tenantId: string,
   keys: PayloadKeys,
-  unreadable: (error: UnreadablePayloadError, payload: Payload) => Payload = (error) => {
-    throw error;
-  },
+  { unreadable, blobs }: CodecOptions = {},
 ): TenantPayloadCodec {
+  async function ciphertextOf(payload: Payload, keyId: string): Promise<Payload> {
+    if (!isBlobReference(payload)) return payload;
+    if (!blobs) throw new UnreadablePayloadError(keyId, 'and its bytes are where they cannot be had here');
+    return referredTo(payload, keyId, blobs.store);
+  }
   async function decodeOne(payload: Payload): Promise<Payload> {
     const keyId = sealedKeyId(payload);
     if (keyId === undefined) return payload;
     try {
       const key = await keys.find(keyId);
       if (!key) throw new UnreadablePayloadError(keyId, 'which this tenant does not have');
-      return openPayload(payload, { tenantId, key });
+      return openPayload(await ciphertextOf(payload, keyId), { tenantId, key });
     } catch (error) {
-      if (error instanceof UnreadablePayloadError) return unreadable(error, payload);
+      if (unreadable && error instanceof UnreadablePayloadError) return unreadable(error, payload);
       throw error;
     }
   }
@@ -49,9 +61,10 @@ export function payloadCodec(
     encode: async (payloads) => {
       const key = await keys.current();
       if (!key) return payloads;
-      return payloads.map((payload) =>
+      const sealed = payloads.map((payload) =>
         sealedKeyId(payload) === undefined ? sealPayload(payload, { tenantId, key }) : payload,
       );
+      return blobs ? withReferences(sealed, blobs) : sealed;
     },
     decode: (payloads) => Promise.all(payloads.map(decodeOne)),
   };

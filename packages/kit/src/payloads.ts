@@ -1,5 +1,6 @@
 /** Payload encryption, apart from the rest: it loads Temporal's protobuf. */
 export {
+  BLOB_ENCODING,
   ENCRYPTED_ENCODING,
   MAX_PLAIN_BYTES,
   openPayload,
@@ -13,4 +14,18 @@ export {
   type PayloadKey,
   type PayloadSeal,
 } from './payload-cipher.js';
-export { payloadCodec, type PayloadKeys, type TenantPayloadCodec } from './payload-codec.js';
+export {
+  INLINE_BYTES,
+  isBlobReference,
+  PayloadTooLargeError,
+  sha256Of,
+  type BlobAccess,
+  type BlobLimits,
+  type PayloadBlobs,
+} from './payload-blobs.js';
+export {
+  payloadCodec,
+  type CodecOptions,
+  type PayloadKeys,
+  type TenantPayloadCodec,
+} from './payload-codec.js';

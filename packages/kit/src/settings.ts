@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type z } from 'zod';
+import { LIMITS } from '@pegasus-workflows/contracts';
+import { z } from 'zod';
 
 /**
  * Parses a process's environment with a schema. A wrong or missing variable ends in one sentence that names it;
@@ -13,6 +14,14 @@ export function parseEnv<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv 
   );
   throw new Error(`settings are not usable: ${issues.join('; ')}`);
 }
+
+/** `PEGASUS_MAX_RUN_SECONDS`, which server and supervisor hold runs and child runs to. */
+export const runSecondsSchema = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(LIMITS.workflowTimeoutSeconds)
+  .default(LIMITS.workflowTimeoutSeconds);
 
 /**
  * A secret from `NAME`, or from the file that `NAME_FILE` points at (trailing newline dropped). Processes are handed

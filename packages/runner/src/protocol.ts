@@ -36,6 +36,11 @@ const configureSchema = z.strictObject({
   /** Where this worker finds what its supervisor has for it: the files of its artifacts. */
   supervisorUrl: z.string(),
   payloadKeys: payloadKeySetSchema,
+  /** How many tasks of each loaded artifact may run at a time. */
+  slots: z.strictObject({
+    activities: z.number().int().positive(),
+    workflowTasks: z.number().int().positive(),
+  }),
   /** How long running activities may go on after `unload` or `drain`, in milliseconds. */
   drainMs: z.number().int().nonnegative(),
 });
@@ -94,7 +99,13 @@ export const fromWorkerSchema = z.discriminatedUnion('type', [
   /** Polling. `durationMs` counts from the receipt of `load`. */
   z.object({ type: z.literal('loaded'), taskQueue, durationMs: z.number() }),
   /** The artifact could not be loaded, or its Temporal Worker ended by itself later. */
-  z.object({ type: z.literal('load-failed'), taskQueue, reason: z.string() }),
+  z.object({
+    type: z.literal('load-failed'),
+    taskQueue,
+    reason: z.string(),
+    /** Whose doing it is, as far as the worker can tell. */
+    fault: z.enum(['artifact', 'platform']),
+  }),
   z.object({ type: z.literal('unloaded'), taskQueue }),
   z.object({ type: z.literal('drained') }),
   /** An activity of this run begins, or has used up half of its token. */

@@ -13,6 +13,8 @@ import { installErrorHandlers } from './infra/http-errors.js';
 import { requestLog } from './infra/http-log.js';
 import { mountInternal } from './internal/routes.js';
 import { allowCodecOrigins } from './payload-keys/routes.js';
+import { Quarantines } from './workflows/quarantine.js';
+import { registerQuarantines } from './workflows/routes-quarantine.js';
 import { registerWorkflows } from './workflows/routes.js';
 import { type WorkflowRow } from './workflows/store.js';
 
@@ -39,6 +41,8 @@ export function createApp(
     onPublished: (row) => prewarm(engine, row),
     requirements: engine.requirements,
   });
+  const { demand, workflowCache } = engine;
+  registerQuarantines(app, new Quarantines({ ...services, demand, workflowCache }));
   mountExecutions(app, engine);
   for (const capability of capabilities) capability.mount(app);
   mountInternal(app, services, engine);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-workflows/kit';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { AuditLog } from './access/audit-log.js';
@@ -9,6 +10,7 @@ import { createCapabilities } from './capabilities.js';
 import { createExecutionEngine } from './executions/engine.js';
 import { ArtifactVerifier } from './infra/artifact-verifier.js';
 import { openLocalArtifacts } from './infra/artifacts.js';
+import { openBlobFiles } from './infra/blob-files.js';
 import { type Services } from './infra/context.js';
 import { openDatabase } from './infra/database.js';
 import { listen } from './infra/listener.js';
@@ -16,6 +18,9 @@ import { parseServerSettings, type ServerSettings } from './infra/settings.js';
 import { connectTemporal } from './infra/temporal-client.js';
 import { masterKeyFile } from './infra/master-key-file.js';
 import { openVault } from './infra/vault.js';
+import { EagerTasks } from './internal/eager-tasks.js';
+import { PayloadBlobStore } from './payload-blobs/blobs.js';
+import { startBlobSweeper } from './payload-blobs/sweeper.js';
 import { PayloadKeyring } from './payload-keys/keyring.js';
 import { startSweeper } from './workflows/sweeper.js';
 
@@ -32,6 +37,7 @@ runMain(logger, async () => {
   const jobs = [
     engine.startBackground(),
     startSweeper(services),
+    startBlobSweeper(services),
     ...capabilities.flatMap((capability) => capability.start?.() ?? []),
   ];
 
@@ -44,6 +50,7 @@ runMain(logger, async () => {
     const closed = listener.close();
     await Promise.all(jobs.map((job) => job.stop()));
     await engine.close();
+    services.eagerTasks.close();
     await closed;
     await services.verifier.close();
     await services.temporal.close();
@@ -65,7 +72,11 @@ async function openServices(settings: ServerSettings): Promise<OpenServices> {
     settings.masterKeys,
     settings.masterKeysFile === undefined ? undefined : masterKeyFile(settings.masterKeysFile),
   );
-  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts: settings.payloadEncryption });
+  const { payloadEncryption: encrypts, payloadBlobs: limits } = settings;
+  const payloadKeys = new PayloadKeyring({ db, vault, logger, clock, encrypts });
+  const blobFiles = await openBlobFiles(join(settings.artifactsDir, 'payloads'));
+  const payloadBlobs = new PayloadBlobStore({ db, files: blobFiles, limits, clock, logger });
+  const eagerTasks = new EagerTasks();
   return {
     settings,
     logger,
@@ -73,9 +84,18 @@ async function openServices(settings: ServerSettings): Promise<OpenServices> {
     clock,
     artifacts: await openLocalArtifacts(settings.artifactsDir),
     verifier: new ArtifactVerifier(),
-    temporal: connectTemporal(settings.temporal, (tenantId) => payloadKeys.of(tenantId)),
+    temporal: connectTemporal(settings.temporal, {
+      payloads: {
+        keys: (tenantId) => payloadKeys.of(tenantId),
+        blobs: (tenantId) => payloadBlobs.of(tenantId),
+      },
+      ...(settings.eagerStart ? { pollerFor: (taskQueue) => eagerTasks.pollerFor(taskQueue) } : {}),
+    }),
+    eagerTasks,
     vault,
     payloadKeys,
+    payloadBlobs,
+    blobFiles,
     db,
     findKey: await keyFinder(db),
     keyUsage: new KeyUsage({ db, logger }),

@@ -1,7 +1,8 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { isTerminal, type Execution } from '@pegasus-workflows/contracts';
+import { isTerminal, type Execution, type QuarantineReport } from '@pegasus-workflows/contracts';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { freePort } from '../../../packages/platform/src/process/ports.js';
 import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
@@ -183,6 +184,28 @@ export class Stage implements AsyncDisposable {
       const { pendingActivities } = await client.executions.history(id, this.kept.get(run)!);
       expect(pendingActivities).toEqual([expect.objectContaining({ state: 'SCHEDULED', attempt: 2 })]);
     });
+  }
+
+  /** A version is kept back, as if its worker had crashed too often. */
+  async quarantine(workflow: string, version: string): Promise<void> {
+    const all = await this.client().workflows.list();
+    const { tenantId, artifactSha256 } = all.find((one) => one.name === workflow && one.version === version)!;
+    const token = await readFile(path.join(this.platform.dataDir, 'secrets', 'runner.token'), 'utf8');
+    const reply = await fetch(`${this.platform.url}/internal/v1/quarantines`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token.trimEnd()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        reportId: randomUUID(),
+        tenantId,
+        artifactSha256,
+        cause: 'CRASHED',
+        crashes: 5,
+        windowSeconds: 600,
+        exitCode: 7,
+        signal: null,
+      } satisfies QuarantineReport),
+    });
+    expect(reply.status).toBe(204);
   }
 
   private client(): PegasusClient {

@@ -30,6 +30,7 @@ interface Ready {
   url: string;
   apiKey: string;
   tenantId: string;
+  platformApiKey: string;
   temporal: { address: string; namespace: string };
 }
 
@@ -57,8 +58,13 @@ export class Machine {
   static async start(env: Record<string, string> = {}): Promise<Machine> {
     const home = await mkdtemp(join(tmpdir(), 'pegasus-fault-'));
     await mkdir(join(home, 'arm'));
-    // The third party of the suites is on this machine.
-    const machine = new Machine(home, { PEGASUS_EGRESS_ALLOW: '127.0.0.1', ...env });
+    const machine = new Machine(home, {
+      // The third party of the suites is on this machine.
+      PEGASUS_EGRESS_ALLOW: '127.0.0.1',
+      // A worker that a suite kills looks like one that crashed, and suites kill more of them than an author's mistake would.
+      PEGASUS_QUARANTINE_CRASHES: '0',
+      ...env,
+    });
     await machine.#start(0);
     return machine;
   }
@@ -79,6 +85,25 @@ export class Machine {
     return (await this.pids(part))[0]!;
   }
 
+  get url(): string {
+    return this.#ready.url;
+  }
+
+  get dataDir(): string {
+    return join(this.home, 'data');
+  }
+
+  /** The first tenant and its key, and the platform tenant's key. */
+  get access(): Pick<Ready, 'tenantId' | 'apiKey' | 'platformApiKey'> {
+    return this.#ready;
+  }
+
+  /** A read of the runner's API, as the supervisor makes it. */
+  async internal(path: string): Promise<Response> {
+    const headers = { authorization: `Bearer ${await this.#runnerToken()}` };
+    return fetch(`${this.url}/internal/v1${path}`, { headers });
+  }
+
   clientWith({ maxRetries }: { maxRetries: number }): PegasusClient {
     return new PegasusClient({ baseUrl: this.#ready.url, token: this.#ready.apiKey, maxRetries });
   }
@@ -90,8 +115,7 @@ export class Machine {
     if (this.#temporal?.address !== address) {
       await this.#temporal?.client.connection.close();
       const connection = await Connection.connect({ address });
-      const runnerToken = await readFile(join(this.home, 'data', 'secrets', 'runner.token'), 'utf8');
-      const dataConverter = await tenantConverter(url, runnerToken.trimEnd(), tenantId);
+      const dataConverter = await tenantConverter(url, await this.#runnerToken(), tenantId);
       this.#temporal = { address, client: new Client({ connection, namespace, dataConverter }) };
     }
     return this.#temporal.client;
@@ -174,7 +198,7 @@ export class Machine {
 
   async #start(port: number): Promise<void> {
     const options: PlatformOptions = {
-      dataDir: join(this.home, 'data'),
+      dataDir: this.dataDir,
       port,
       temporalUi: false,
       env: this.env,
@@ -205,6 +229,10 @@ export class Machine {
   async #taken(part: 'server' | 'supervisor'): Promise<{ pid: number; failpoints: string }> {
     const text = await readFile(`${this.#armFile(part)}.taken`, 'utf8');
     return JSON.parse(text) as { pid: number; failpoints: string };
+  }
+
+  async #runnerToken(): Promise<string> {
+    return (await readFile(join(this.dataDir, 'secrets', 'runner.token'), 'utf8')).trimEnd();
   }
 
   #armFile(part: 'server' | 'supervisor'): string {

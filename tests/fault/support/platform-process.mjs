@@ -16,5 +16,6 @@ process.send({
   url: platform.url,
   apiKey: platform.tenant.apiKey,
   tenantId: platform.tenant.tenantId,
+  platformApiKey: platform.platformTenant.apiKey,
   temporal: { address: platform.temporal.address, namespace: platform.temporal.namespace },
 });

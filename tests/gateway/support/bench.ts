@@ -5,13 +5,20 @@ import { Client, Connection } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import { pino } from 'pino';
 import { artifactTaskQueue } from '@pegasus-workflows/contracts';
-import { Gateway, type GatewaySession } from '@pegasus-workflows/runner/gateway';
+import { Gateway, type GatewaySession, type SessionLimits } from '@pegasus-workflows/runner/gateway';
 import { testTemporal } from '../../support/temporal.js';
 
 export const NAMESPACE = 't5';
 export const { workflowservice, enums } = proto.temporal.api as unknown as {
   workflowservice: { v1: Record<string, MessageType> & typeof proto.temporal.api.workflowservice.v1 };
   enums: typeof proto.temporal.api.enums;
+};
+/** As a supervisor has them that nobody has told otherwise. */
+export const SESSION_LIMITS: SessionLimits = {
+  callsPerSecond: 500,
+  historyEvents: 40_000,
+  historyBytes: 40 * 1024 * 1024,
+  runSeconds: 366 * 24 * 3600,
 };
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 
@@ -33,6 +40,8 @@ export interface Hostile {
   address: string;
   session: GatewaySession;
   closed: string[];
+  /** How often the gateway has asked for this worker to be ended. */
+  flooded: { times: number };
   refused: RefusedLine[];
   /** Makes a raw call with the session's credential; the answer is decoded as the method's response. */
   call<T = object>(method: string, request: object, options?: CallOptions): Promise<T>;
@@ -57,9 +66,10 @@ export class GatewayBench {
   #connection!: Connection;
   readonly #closers: (() => void)[] = [];
 
-  constructor() {
+  constructor(limits: Partial<SessionLimits> = {}) {
     const { address } = testTemporal(NAMESPACE);
-    this.gateway = new Gateway({ address, namespace: NAMESPACE });
+    const target = { address, namespace: NAMESPACE };
+    this.gateway = new Gateway(target, { ...SESSION_LIMITS, ...limits }, pino({ level: 'silent' }));
   }
 
   async open(): Promise<this> {
@@ -70,6 +80,7 @@ export class GatewayBench {
 
   async close(): Promise<void> {
     for (const close of this.#closers) close();
+    this.gateway.close();
     await this.#connection.close();
   }
 
@@ -78,6 +89,7 @@ export class GatewayBench {
     const taskQueue = artifactTaskQueue(tenantId, randomBytes(32).toString('hex'));
     const refused: RefusedLine[] = [];
     const closed: string[] = [];
+    const flooded = { times: 0 };
     const logger = pino(
       { level: 'warn' },
       { write: (line: string) => void refused.push(JSON.parse(line) as RefusedLine) },
@@ -86,6 +98,7 @@ export class GatewayBench {
       tenantId,
       ownsTaskQueue: (name) => name === taskQueue,
       onClosed: (workflowId) => void closed.push(workflowId),
+      onFlood: () => void (flooded.times += 1),
       logger,
     });
     const sockets = new Set<Socket>();
@@ -110,6 +123,7 @@ export class GatewayBench {
       address,
       session,
       closed,
+      flooded,
       refused,
       raw,
       call: async <T>(method: string, request: object, options?: CallOptions) => {

@@ -4,9 +4,11 @@ import { type AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import {
   closedRunsSchema,
+  quarantineReportSchema,
   runnerLogBatchSchema,
   type DemandedArtifact,
   type PayloadKeySet,
+  type QuarantineReport,
 } from '@pegasus-workflows/contracts';
 
 /** A server that speaks the runner's half of `/internal/v1`, with a demand that the test sets. */
@@ -20,6 +22,9 @@ export class InternalApi {
   readonly said: string[] = [];
   /** Workflow ids of runs that the supervisor has told to have closed. */
   readonly closed: string[] = [];
+  /** Every report of a crash loop; so many of the first are answered with 503. */
+  readonly quarantines: QuarantineReport[] = [];
+  refuseQuarantines = 0;
   /** What every tenant's payloads are encrypted with: nothing, unless a test says so. */
   payloadKeys: PayloadKeySet = { currentId: null, keys: [] };
   #server: Server | undefined;
@@ -77,6 +82,16 @@ export class InternalApi {
     if (path === '/internal/v1/closed-runs') {
       for (const { workflowId } of closedRunsSchema.parse(body).runs) this.closed.push(workflowId);
       response.writeHead(204).end();
+      return;
+    }
+    if (path === '/internal/v1/quarantines') {
+      this.quarantines.push(quarantineReportSchema.parse(body));
+      response.writeHead(this.quarantines.length > this.refuseQuarantines ? 204 : 503).end();
+      return;
+    }
+    if (path === '/internal/v1/eager-tasks') {
+      // As from a server that has none: every run starts in the ordinary way.
+      response.writeHead(404).end();
       return;
     }
     const { entries } = runnerLogBatchSchema.parse(body);

@@ -10,17 +10,19 @@ export async function quotas(context: Context): Promise<void> {
   const { out } = context;
   const use = await withProgress(out, 'reading quotas', () => client.quotas());
   out.result(use);
-  const { openExecutions, executionsToday, payloadBytes, storageBytes } = use;
+  const { openExecutions, executionsToday, startsPerSecond, payloadBytes, storageBytes } = use;
   const bytes = (value: number | null): string => (value === null ? 'none' : formatBytes(value));
   const rows = [
     ['open runs', String(openExecutions.used), String(openExecutions.limit)],
     ['runs today', String(executionsToday.used), String(executionsToday.limit)],
+    ...(startsPerSecond ? [['starts a second', '', String(startsPerSecond.limit)]] : []),
     ['payload', '', bytes(payloadBytes.limit)],
     ['storage', bytes(storageBytes.used), bytes(storageBytes.limit)],
     ['  artifacts', bytes(storageBytes.artifacts), ''],
     ['  uploads', bytes(storageBytes.uploads), ''],
     ['  stored values', bytes(storageBytes.storedValues), ''],
     ['  projections', bytes(storageBytes.projections), ''],
+    ['  payloads', bytes(storageBytes.payloads), ''],
   ];
   const columns = [
     { title: 'of', keep: true },

@@ -18,6 +18,7 @@ interface QuotaOptions {
   maxPerDay?: string;
   maxPayload?: string;
   maxStorage?: string;
+  maxStarts?: string;
 }
 export interface CreateTenantOptions extends QuotaOptions, KeyPlaces {
   name?: string;
@@ -105,17 +106,19 @@ export async function update(context: Context, named: string, options: UpdateTen
   context.out.result(tenant);
 }
 
-function readQuotas({ maxOpen, maxPerDay, maxPayload, maxStorage }: QuotaOptions): QuotasRequest {
+function readQuotas({ maxOpen, maxPerDay, maxPayload, maxStorage, maxStarts }: QuotaOptions): QuotasRequest {
   return {
     ...(maxOpen === undefined ? {} : { maxOpenExecutions: readCount('--max-open', maxOpen) }),
     ...(maxPerDay === undefined ? {} : { maxExecutionsPerDay: readCount('--max-per-day', maxPerDay) }),
     ...(maxPayload === undefined ? {} : { maxPayloadBytes: readBytes('--max-payload', maxPayload) }),
     ...(maxStorage === undefined ? {} : { maxStorageBytes: readBytes('--max-storage', maxStorage) }),
+    ...(maxStarts === undefined ? {} : { maxStartsPerSecond: readCount('--max-starts', maxStarts) }),
   };
 }
 
 function print({ out }: Context, tenant: Tenant): void {
-  const { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes } = tenant.quotas;
+  const { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes, maxStartsPerSecond } =
+    tenant.quotas;
   const bytes = (value: number | null): string | null => (value === null ? null : formatBytes(value));
   printFacts(out, tenant.slug, [
     ['id', tenant.id],
@@ -124,6 +127,7 @@ function print({ out }: Context, tenant: Tenant): void {
     ['disabled', tenant.disabledAt && `since ${formatTime(tenant.disabledAt)} UTC`],
     ['open runs', maxOpenExecutions === null ? null : `at most ${maxOpenExecutions}`],
     ['runs a day', maxExecutionsPerDay === null ? null : `at most ${maxExecutionsPerDay}`],
+    ['starts', maxStartsPerSecond === null ? null : `at most ${maxStartsPerSecond} a second`],
     ['payload', bytes(maxPayloadBytes)],
     ['storage', bytes(maxStorageBytes)],
   ]);

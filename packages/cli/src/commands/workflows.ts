@@ -22,6 +22,7 @@ export async function list(context: Context): Promise<void> {
       { title: 'name', keep: true },
       { title: 'version', keep: true },
       { title: 'visibility' },
+      { title: 'state' },
       { title: 'published (UTC)' },
       { title: 'description' },
     ],
@@ -29,6 +30,7 @@ export async function list(context: Context): Promise<void> {
       workflow.name,
       workflow.version,
       workflow.visibility,
+      workflow.quarantine ? 'quarantined' : '',
       formatTime(workflow.createdAt),
       workflow.manifest.description?.split('\n')[0] ?? '',
     ]),
@@ -60,11 +62,23 @@ export async function fork(context: Context, reference: string, where: Where): P
   context.out.result(copy);
 }
 
+/** `workflows release`: a quarantined version runs again. */
+export async function release(context: Context, reference: string, where: Where): Promise<void> {
+  const { client } = await connect(context);
+  const { out } = context;
+  const { id, name, version, quarantine } = await resolveWorkflow(context, client, reference, where);
+  const workflow = await client.workflows.release(id);
+  const said = quarantine ? 'is released: it runs again, and its open runs go on' : 'was not quarantined';
+  out.line(`${out.colors.good('✓')} ${name}@${version} ${said}.`);
+  out.result(workflow);
+}
+
 function print({ out }: Context, workflow: Workflow): void {
   const { colors } = out;
   const { manifest } = workflow;
   const requirements = (list: { key: string }[] | undefined): string =>
     (list ?? []).map(({ key }) => key).join(', ');
+  const { quarantine } = workflow;
   const facts: [string, string | null | undefined][] = [
     ['id', workflow.id],
     ['visibility', workflow.visibility],
@@ -83,5 +97,7 @@ function print({ out }: Context, workflow: Workflow): void {
   ];
   out.line(colors.strong(`${workflow.name}@${workflow.version}`));
   if (manifest.description) out.line(manifest.description);
+  if (quarantine)
+    out.line(colors.bad(`quarantined since ${formatTime(quarantine.at)} UTC: ${quarantine.reason}`));
   for (const [name, value] of facts) if (value) out.line(`${colors.quiet(name.padEnd(12))}${value}`);
 }

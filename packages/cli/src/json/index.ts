@@ -81,6 +81,7 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   'workflows show': workflowSchema,
   'workflows logs': z.array(logSchema),
   'workflows fork': workflowSchema,
+  'workflows release': workflowSchema,
   ...EVENT_OUTPUTS,
   ...TRIGGER_OUTPUTS,
   ...INGRESS_OUTPUTS,

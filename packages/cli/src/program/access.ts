@@ -224,6 +224,7 @@ function quotas(command: Command): Command {
   return command
     .option('--max-open <n>', "runs open at a time, or none for the platform's own limit")
     .option('--max-per-day <n>', 'runs started per day (UTC), or none')
+    .option('--max-starts <n>', 'runs started per second in the long run, or none')
     .option('--max-payload <bytes>', 'largest input and event payload, such as 64K, or none')
     .option(
       '--max-storage <bytes>',

@@ -7,7 +7,7 @@ import { directory, environment, WORKFLOW, yes, type Program } from './program.j
 export function addWorkflowCommands(program: Program): void {
   const workflows = program
     .command('workflows')
-    .description('Published workflows: list, show, logs, fork, retire.');
+    .description('Published workflows: list, show, logs, fork, release, retire.');
   workflows
     .command('list')
     .description('Your own and the GLOBAL ones, newest first.')
@@ -48,6 +48,20 @@ export function addWorkflowCommands(program: Program): void {
     .action(
       program.running(async (context, workflow: string, options: Where) =>
         (await import('../commands/workflows.js')).fork(context, workflow, options),
+      ),
+    );
+  workflows
+    .command('release')
+    .summary('let a quarantined version run again')
+    .description(
+      'Let a version run again that was quarantined because its worker crashed again and again; its open runs go on. Why it was is in show and logs.',
+    )
+    .argument(...WORKFLOW)
+    .addOption(environment())
+    .addOption(directory())
+    .action(
+      program.running(async (context, workflow: string, options: Where) =>
+        (await import('../commands/workflows.js')).release(context, workflow, options),
       ),
     );
   workflows

@@ -20,6 +20,7 @@ function published(name: string, version: string, visibility: Workflow['visibili
     artifactSha256: '',
     artifactSizeBytes: 1,
     executable: true,
+    quarantine: null,
     createdAt: '2026-01-01T00:00:00.000Z',
     updatedAt: '2026-01-01T00:00:00.000Z',
   };

@@ -65,6 +65,8 @@ const TUNING = {
   // One node needs no partitions; with the default four, a queue's first task waits for forwarding between them.
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
+  // Off by default: an activity then comes with the answer to the workflow task that schedules it, without a poll.
+  'system.enableActivityEagerExecution': true,
   // The default second is how much later than due a timer may fire.
   'history.timerProcessorMaxTimeShift': '10ms',
 } as const;

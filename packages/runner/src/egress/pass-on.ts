@@ -2,6 +2,7 @@ import {
   request as httpRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type OutgoingHttpHeaders,
   type ServerResponse,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -26,18 +27,19 @@ function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
  * Passes a request on and its answer back, as both come, nothing held. Whoever goes away ends the other side too.
  *
  * @param target where to, with path and query
- * @param socket the connection to use; without it one of Node's shared ones
+ * @param options.socket the connection to use; without it one of Node's shared ones
+ * @param options.headers sent instead of the request's own
  */
 export async function passOn(
   request: IncomingMessage,
   response: ServerResponse,
   target: URL,
-  socket?: Socket,
+  { socket, headers: own }: { socket?: Socket; headers?: OutgoingHttpHeaders } = {},
 ): Promise<void> {
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
   const upstream = send(target, {
     method: request.method ?? 'GET',
-    headers: { ...endToEnd(request.headers), host: target.host },
+    headers: { ...(own ?? endToEnd(request.headers)), host: target.host },
     ...(socket ? { createConnection: () => socket } : {}),
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {

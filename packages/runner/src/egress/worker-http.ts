@@ -95,7 +95,7 @@ export class WorkerHttp {
       return;
     }
     response.once('close', () => socket.destroy());
-    await passOn(request, response, url, socket);
+    await passOn(request, response, url, { socket });
   }
 
   async #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -7,7 +7,7 @@ import { checkCommand } from './commands.js';
 const { CommandType } = proto.temporal.api.enums.v1;
 const tenantId = randomUUID();
 const other = randomUUID();
-const scope = { tenantId, namespace: 'ns', dryRun: false };
+const scope = { tenantId, namespace: 'ns', dryRun: false, maxRunSeconds: 3_600 };
 const sha = 'a'.repeat(64);
 const own = artifactTaskQueue(tenantId, sha);
 const foreign = artifactTaskQueue(other, sha);
@@ -54,6 +54,19 @@ describe('a command inside its tenant', () => {
     expect(end.requestCancelExternalWorkflowExecutionCommandAttributes.workflowId).toBe(
       `ch/${tenantId}/order-1`,
     );
+  });
+
+  it.each([
+    ['none', undefined, 3_600],
+    ['none, in words', { seconds: 0 }, 3_600],
+    ['a longer one', { seconds: 86_400 }, 3_600],
+    ['a shorter one', { seconds: 60 }, 60],
+  ])('gives a child that asks for %s a time limit', (_what, asked, given) => {
+    const start = child({ workflowExecutionTimeout: asked });
+    expect(checkCommand(start, scope)).toBe(undefined);
+    expect(start.startChildWorkflowExecutionCommandAttributes).toMatchObject({
+      workflowExecutionTimeout: { seconds: asked && given === asked.seconds ? given : { low: given } },
+    });
   });
 
   it('may name an execution of the tenant, and leave the task queue out', () => {

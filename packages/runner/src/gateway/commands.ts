@@ -3,11 +3,12 @@
  * the tenant's ids in place of the author's.
  */
 import { parseArtifactTaskQueue, tenantWorkflowId } from '@pegasus-workflows/contracts';
-import proto, { type temporal } from '@temporalio/proto';
+import proto, { type google, type temporal } from '@temporalio/proto';
 
 type Command = temporal.api.command.v1.ICommand;
 type Cause = temporal.api.enums.v1.WorkflowTaskFailedCause;
 
+const { Duration } = proto.google.protobuf;
 const { CommandType, WorkflowTaskFailedCause: CAUSE } = proto.temporal.api.enums.v1;
 
 /** Where the workflow that gives the commands lives. */
@@ -16,6 +17,8 @@ export interface CommandScope {
   namespace: string;
   /** Its runs are dry runs, and so must be what they start. */
   dryRun: boolean;
+  /** The longest that a run may take, and so a child. */
+  maxRunSeconds: number;
 }
 
 /** A rule that a command breaks. The sentence names the rule and repeats no id that tenant code made. */
@@ -102,7 +105,19 @@ function childRule(command: Command, scope: CommandScope): BrokenRule | undefine
       cause,
     );
   child.workflowId = id;
+  child.workflowExecutionTimeout = boundedTimeout(child.workflowExecutionTimeout, scope);
   return undefined;
+}
+
+/** A child would outlive every limit of its root: it has one of its own, the same as every run. */
+function boundedTimeout(
+  asked: google.protobuf.IDuration | null | undefined,
+  { maxRunSeconds }: CommandScope,
+): google.protobuf.IDuration {
+  const seconds = Number(asked?.seconds ?? 0) + (asked?.nanos ?? 0) / 1e9;
+  return asked && seconds > 0 && seconds <= maxRunSeconds
+    ? asked
+    : Duration.fromObject({ seconds: maxRunSeconds });
 }
 
 function signalRule(command: Command, scope: CommandScope): BrokenRule | undefined {

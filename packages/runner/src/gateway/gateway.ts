@@ -7,38 +7,38 @@
  * Invariants
  * 1. A session belongs to one worker process. A call without its credential is refused before it is read.
  * 2. A call that the worker gives up is given up towards Temporal too, and one that outlives its deadline ends.
- * 3. Connections, streams, header and message sizes of a session are bounded; the bound hits that session alone.
+ * 3. Connections, streams, the rate of calls, header and message sizes of a session are bounded; the bound hits that session alone.
  * 4. After `close` a session serves nothing, and its connections are gone.
  * 5. A refusal is logged with its rule, at most {@link LOGGED_PER_MINUTE} a minute and session; the rest are counted.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type IncomingHttpHeaders } from 'node:http2';
 import { type Socket } from 'node:net';
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  status,
-  type sendUnaryData,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { type Logger } from '@pegasus-workflows/kit';
 import proto from '@temporalio/proto';
 import { type TemporalTarget } from '../connection-options.js';
 import { GATEWAY_CREDENTIAL_HEADER } from '../protocol.js';
+import { EagerPolls, EagerQueues } from './eager-polls.js';
 import { type Seal } from './failures.js';
+import { CallRate } from './call-rate.js';
 import { Refusal } from './refusal.js';
+import { type RunLimits } from './run-limits.js';
 import { connectUpstream, type Upstream } from './upstream.js';
-import { WorkerCalls } from './worker-calls.js';
+import { UnaryServer, type UnaryCall } from './unary-server.js';
+import { WorkerCalls, type Forward } from './worker-calls.js';
+
+const api = proto.temporal.api.workflowservice.v1;
 
 export const LOGGED_PER_MINUTE = 20;
+const GIVE_BACK_MS = 10_000;
 /** More than a worker with a hundred artifacts opens: ten pollers of each kind, and what completes. */
 const MAX_STREAMS = 4_096;
 /** Temporal's SDK opens one; a few more while it reconnects. */
 const MAX_CONNECTIONS = 8;
-/** Temporal's own bound of a request. */
-const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+/** More than Temporal takes, so that a result that is too large for it can be answered in words. */
+const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES_UNDER_WAY = 64 * 1024 * 1024;
 
 export interface SessionOptions {
   tenantId: string;
@@ -46,32 +46,89 @@ export interface SessionOptions {
   ownsTaskQueue: (name: string) => boolean;
   seal?: Seal | undefined;
   onClosed: (workflowId: string, runId: string) => void;
+  /** It goes on calling although it is refused: it must be ended. */
+  onFlood: () => void;
   logger: Logger;
 }
 
 /** One worker process at the gateway. */
 export interface GatewaySession {
+  /** Where the worker finds Temporal, when that is not this session. */
+  readonly address?: string;
   /** What the worker sends as {@link GATEWAY_CREDENTIAL_HEADER}. */
   readonly credential: string;
   /** The one in which all its calls are made. */
   readonly namespace: string;
   /** Whether this worker was given a task of the run, which is named as its author names it. */
   knows(workflowId: string, runId: string): boolean;
+  /** Of whose tasks some were given to this worker and not answered. */
+  readonly busyQueues: readonly string[];
   /** Serves a connection that the worker has opened. */
   accept(socket: Socket): void;
+  /** The queue's artifact is no longer loaded. */
+  unloaded(taskQueue: string): void;
   close(): void;
 }
 
-/** Opens sessions towards one Temporal cluster. */
-export class Gateway {
-  constructor(private readonly target: TemporalTarget) {}
-
-  open(options: SessionOptions): GatewaySession {
-    return new Session(this.target, options);
-  }
+/** What stands between the workers of a supervisor and Temporal. */
+export interface GatewayPort {
+  /** Where first tasks are handed in of runs that the server has started. */
+  readonly eager: EagerQueues;
+  open(options: SessionOptions): GatewaySession;
+  close(): void;
 }
 
-type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
+/** What each worker is held to. */
+export interface SessionLimits extends RunLimits {
+  callsPerSecond: number;
+}
+
+/** How many seconds' worth of calls may come at once. */
+const BURST_SECONDS = 5;
+
+/** Opens sessions towards one Temporal cluster. */
+export class Gateway implements GatewayPort {
+  readonly eager: EagerQueues;
+  readonly #upstream: Upstream;
+
+  constructor(
+    private readonly target: TemporalTarget,
+    private readonly limits: SessionLimits,
+    private readonly logger: Logger,
+  ) {
+    this.#upstream = connectUpstream(target);
+    this.eager = new EagerQueues((taskToken) => this.#giveBack(taskToken));
+  }
+
+  open(options: SessionOptions): GatewaySession {
+    return new Session(this.target, this.limits, options, this.eager);
+  }
+
+  close(): void {
+    this.#upstream.close();
+  }
+
+  /** Fails a task that nobody took, so that Temporal hands it out anew; it times out where that cannot be said. */
+  #giveBack(taskToken: Uint8Array): void {
+    const request = api.RespondWorkflowTaskFailedRequest.create({
+      namespace: this.target.namespace,
+      taskToken,
+      identity: 'pegasus-gateway',
+      failure: { message: 'the worker that was to take this task has gone', source: 'Pegasus' },
+    });
+    const bytes = api.RespondWorkflowTaskFailedRequest.encode(request).finish();
+    const context = {
+      headers: {},
+      deadline: performance.now() + GIVE_BACK_MS,
+      whenAbandoned: () => undefined,
+    };
+    this.#upstream
+      .call('RespondWorkflowTaskFailed', bytes, context)
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'a workflow task could not be given back; it waits for its timeout'),
+      );
+  }
+}
 
 class Session implements GatewaySession {
   readonly credential = randomBytes(32).toString('base64url');
@@ -79,81 +136,94 @@ class Session implements GatewaySession {
   readonly #expected = Buffer.from(this.credential);
   readonly #upstream: Upstream;
   readonly #calls: WorkerCalls;
-  readonly #server: Server;
-  readonly #injector: ReturnType<Server['createConnectionInjector']>;
-  readonly #sockets = new Set<Socket>();
-  readonly #logger: Logger;
+  readonly #rate: CallRate;
+  readonly #server: UnaryServer;
   readonly #refusals: RefusalLog;
+  readonly #eager: EagerPolls;
 
-  constructor(target: TemporalTarget, options: SessionOptions) {
-    const { tenantId, ownsTaskQueue, seal, onClosed } = options;
+  constructor(target: TemporalTarget, limits: SessionLimits, options: SessionOptions, eager: EagerQueues) {
+    const { tenantId, ownsTaskQueue, seal, onClosed, onFlood, logger } = options;
+    const { callsPerSecond: perSecond } = limits;
+    this.#rate = new CallRate({ perSecond, burst: perSecond * BURST_SECONDS }, onFlood);
     this.namespace = target.namespace;
-    this.#logger = options.logger;
-    this.#refusals = new RefusalLog(options.logger);
+    this.#refusals = new RefusalLog(logger);
     this.#upstream = connectUpstream(target);
+    this.#eager = new EagerPolls(eager);
     this.#calls = new WorkerCalls({
       tenantId,
       namespace: target.namespace,
       sessionId: randomBytes(12).toString('base64url'),
       ownsTaskQueue,
       seal,
+      limits,
+      rate: this.#rate,
       onClosed,
+      eager: this.#eager,
     });
-    this.#server = new Server({
-      'grpc.max_concurrent_streams': MAX_STREAMS,
-      'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
-      'grpc.max_send_message_length': -1,
-      'grpc.enable_channelz': 0,
+    this.#server = new UnaryServer({
+      service: '/temporal.api.workflowservice.v1.WorkflowService/',
+      methods: METHODS,
+      admit: (method, headers) => this.#admit(method, headers),
+      serve: (call) => this.#serve(call),
+      onConnectionError: (error) => logger.debug({ err: error }, 'a worker’s connection failed'),
+      maxConnections: MAX_CONNECTIONS,
+      maxStreams: MAX_STREAMS,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      maxBytesUnderWay: MAX_BYTES_UNDER_WAY,
     });
-    this.#server.addService(
-      SERVICE,
-      implementation((method, call) => this.#serve(method, call)),
-    );
-    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
   accept(socket: Socket): void {
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
-      socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-    socket.on('error', (error) => this.#logger.debug({ err: error }, 'a worker’s connection failed'));
-    socket.setNoDelay(true);
-    this.#injector.injectConnection(socket);
+    this.#server.accept(socket);
   }
 
   knows(workflowId: string, runId: string): boolean {
     return this.#calls.knows(workflowId, runId);
   }
 
+  get busyQueues(): readonly string[] {
+    return this.#calls.inFlight.taskQueues;
+  }
+
+  unloaded(taskQueue: string): void {
+    this.#eager.end(taskQueue);
+  }
+
   close(): void {
-    this.#injector.destroy();
-    this.#server.forceShutdown();
-    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    this.#eager.close();
     this.#upstream.close();
   }
 
-  async #serve(method: string, call: UnaryCall): Promise<Uint8Array> {
+  async #serve(call: UnaryCall): Promise<Uint8Array> {
     try {
-      this.#authenticate(call.metadata);
-      const abandoned = new AbortController();
-      call.on('cancelled', () => abandoned.abort());
-      if (call.cancelled) abandoned.abort();
-      const context = { metadata: call.metadata, deadline: call.getDeadline(), signal: abandoned.signal };
-      return await this.#calls.handle(method, call.request, (name, request) =>
-        this.#upstream.call(name, request, context),
-      );
+      const { method, request, headers, deadline } = call;
+      const forward: Forward = (name, asked, life = call) =>
+        this.#upstream.call(name, asked, {
+          headers,
+          deadline,
+          whenAbandoned: (listener) => life.whenAbandoned(listener),
+        });
+      return await this.#calls.handle(method, request, forward, call);
+    } catch (error) {
+      if (error instanceof Refusal) this.#refusals.note(call.method, error);
+      throw error;
+    }
+  }
+
+  /** Invariants 1 and 3, before the request is read. */
+  #admit(method: string, headers: IncomingHttpHeaders): void {
+    try {
+      this.#authenticate(headers);
+      this.#rate.admit();
     } catch (error) {
       if (error instanceof Refusal) this.#refusals.note(method, error);
       throw error;
     }
   }
 
-  /** Invariant 1. */
-  #authenticate(metadata: Metadata): void {
-    const [given] = metadata.get(GATEWAY_CREDENTIAL_HEADER);
+  #authenticate(headers: IncomingHttpHeaders): void {
+    const given = headers[GATEWAY_CREDENTIAL_HEADER];
     const bytes = Buffer.from(typeof given === 'string' ? given : '');
     if (bytes.length === this.#expected.length && timingSafeEqual(bytes, this.#expected)) return;
     throw new Refusal(
@@ -190,54 +260,8 @@ class RefusalLog {
 }
 
 /** Temporal's types are reflected at run time, which their declarations do not show. */
-const { methods } = proto.temporal.api.workflowservice.v1.WorkflowService as unknown as {
+const { methods } = api.WorkflowService as unknown as {
   methods: Record<string, unknown>;
 };
-const METHODS = Object.keys(methods);
-
 /** Every method of Temporal's service, so that what is not allowed is refused by name and logged. */
-const SERVICE: ServiceDefinition = Object.fromEntries(
-  METHODS.map((method) => [
-    method,
-    {
-      path: `/temporal.api.workflowservice.v1.WorkflowService/${method}`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      responseDeserialize: asIs,
-    },
-  ]),
-);
-
-function asIs(bytes: Buffer): Buffer {
-  return bytes;
-}
-
-function implementation(
-  serve: (method: string, call: UnaryCall) => Promise<Uint8Array>,
-): Record<string, (call: UnaryCall, answer: sendUnaryData<Uint8Array>) => void> {
-  return Object.fromEntries(
-    METHODS.map((method) => [
-      method,
-      (call: UnaryCall, answer: sendUnaryData<Uint8Array>) => {
-        serve(method, call).then(
-          (response) => answer(null, response),
-          (error: unknown) => answer(statusOf(error)),
-        );
-      },
-    ]),
-  );
-}
-
-/** Temporal's own status passes with its details; a fault of the gateway says nothing of its inside. */
-function statusOf(error: unknown): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
-  if (error instanceof Refusal) return { code: error.code, details: error.message, metadata: new Metadata() };
-  if (isServiceError(error)) return { code: error.code, details: error.details, metadata: error.metadata };
-  return { code: status.INTERNAL, details: 'the gateway failed', metadata: new Metadata() };
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
-}
+const METHODS: ReadonlySet<string> = new Set(Object.keys(methods));

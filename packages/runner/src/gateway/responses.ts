@@ -4,6 +4,7 @@
  * them against the generated types.
  */
 import { authoredWorkflowId } from '@pegasus-workflows/contracts';
+import { historySizeOf } from './run-limits.js';
 import { editMessage, editText, fieldOf, textOf, type EditTree } from './wire.js';
 import { type TaskTokens } from './task-tokens.js';
 
@@ -12,7 +13,7 @@ export interface View {
   tenantId: string;
   tokens: TaskTokens;
   /** Told of the run of each task that is handed out, by Temporal's ids. */
-  onTask(workflowId: string, runId: string): void;
+  onTask(workflowId: string, runId: string, taskQueue: string): void;
 }
 
 /** Fields of `WorkflowExecution`. */
@@ -71,8 +72,8 @@ export class Responses {
   workflowTask(response: Uint8Array, taskQueue: string): Uint8Array {
     const token = fieldOf(response, 1);
     if (token.length === 0) return response;
-    const task = { taskQueue, token, ...executionOf(fieldOf(response, 2)) };
-    this.#view.onTask(task.workflowId, task.runId);
+    const task = { taskQueue, token, history: historySizeOf(response), ...executionOf(fieldOf(response, 2)) };
+    this.#view.onTask(task.workflowId, task.runId, taskQueue);
     return editMessage(response, {
       1: () => this.#view.tokens.seal({ kind: 'workflow', ...task }),
       2: this.#execution,
@@ -85,7 +86,7 @@ export class Responses {
     const token = fieldOf(response, 1);
     if (token.length === 0) return response;
     const task = { taskQueue, token, ...executionOf(fieldOf(response, 4)) };
-    this.#view.onTask(task.workflowId, task.runId);
+    this.#view.onTask(task.workflowId, task.runId, taskQueue);
     return editMessage(response, {
       1: () => this.#view.tokens.seal({ kind: 'activity', ...task }),
       4: this.#execution,

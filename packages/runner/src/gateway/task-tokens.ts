@@ -9,6 +9,13 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
+/** How much history a run has. */
+export interface HistorySize {
+  events: number;
+  /** 0 where the task came without the end of its history. */
+  bytes: number;
+}
+
 export type TaskKind = 'workflow' | 'activity';
 
 /** A task that was handed to a worker. Ids are Temporal's. */
@@ -20,6 +27,8 @@ export interface Task {
   taskQueue: string;
   workflowId: string;
   runId: string;
+  /** Of a workflow task: how much history there was before it. */
+  history?: HistorySize;
 }
 
 const KEY_BYTES = 32;
@@ -34,7 +43,7 @@ export class TaskTokens {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce);
     cipher.setAAD(Buffer.from(task.kind));
-    const head = JSON.stringify([task.taskQueue, task.workflowId, task.runId]);
+    const head = JSON.stringify([task.taskQueue, task.workflowId, task.runId, task.history]);
     const size = Buffer.alloc(2);
     size.writeUInt16BE(Buffer.byteLength(head));
     return Buffer.concat([
@@ -63,13 +72,19 @@ export class TaskTokens {
       return undefined;
     }
     const headEnd = 2 + plain.readUInt16BE(0);
-    const [taskQueue, workflowId, runId] = JSON.parse(plain.toString('utf8', 2, headEnd)) as string[];
+    const [taskQueue, workflowId, runId, history] = JSON.parse(plain.toString('utf8', 2, headEnd)) as [
+      string,
+      string,
+      string,
+      HistorySize | null,
+    ];
     return {
       kind,
       token: plain.subarray(headEnd),
-      taskQueue: taskQueue!,
-      workflowId: workflowId!,
-      runId: runId!,
+      taskQueue,
+      workflowId,
+      runId,
+      ...(history ? { history } : {}),
     };
   }
 }

@@ -1,25 +1,36 @@
-/** The connection of one worker's calls to the Temporal cluster, with the credentials that no worker sees. */
+/**
+ * Job: the connection of one worker's calls to the Temporal cluster, with the credentials that no worker sees.
+ *
+ * Boundary: unary calls over Node's own HTTP/2; retries are the SDK's. A connection per worker: what one tenant sends
+ * cannot stand in another's way.
+ *
+ * Invariants
+ * 1. Of what a worker says of itself only {@link PASSED_ON} goes on.
+ * 2. A connection that is lost, leaving or silent takes no further call; the next call makes a new one, and waits
+ *    after failures with backoff.
+ * 3. A call that its caller abandons is cancelled, and every call settles with its stream.
+ */
 import {
-  Client,
-  credentials,
-  Metadata,
-  type ChannelCredentials,
-  type ClientOptions,
-  type ServiceError,
-} from '@grpc/grpc-js';
+  connect,
+  constants,
+  sensitiveHeaders,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+import { status } from '@grpc/grpc-js';
 import { connectionOptions, type TemporalTarget } from '../connection-options.js';
+import { backoffMs } from '../supervisor/backoff.js';
+import { CallFailed, failureOf, frame, timeoutHeader, unframe } from './grpc.js';
+import { type UnaryCall } from './unary-server.js';
 
-/** What goes along with a call that is passed on. */
-export interface CallContext {
-  metadata: Metadata;
-  /** As the worker set it. */
-  deadline: Date | number;
-  /** Aborted when the worker has given the call up. */
-  signal: AbortSignal;
-}
+/** What a call that is passed on comes with. */
+export type CallContext = Pick<UnaryCall, 'headers' | 'deadline' | 'whenAbandoned'>;
 
 export interface Upstream {
-  /** Makes a unary call of WorkflowService. Rejects with grpc-js's `ServiceError`. */
+  /** Makes a unary call of WorkflowService. @throws {@link CallFailed} */
   call(method: string, request: Uint8Array, context: CallContext): Promise<Uint8Array>;
   close(): void;
 }
@@ -33,79 +44,161 @@ const PASSED_ON = [
 ] as const;
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 
-const OPTIONS: ClientOptions = {
-  // A connection per worker: what one tenant sends cannot stand in another's way.
-  'grpc.use_local_subchannel_pool': 1,
-  // Retries are the SDK's.
-  'grpc.enable_retries': 0,
-  'grpc.max_receive_message_length': -1,
-  'grpc.max_send_message_length': -1,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.min_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 15_000,
-  'grpc.keepalive_permit_without_calls': 1,
-};
+const RECONNECT = { baseMs: 100, maxMs: 2_000 };
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A ping that is not answered until the next one is due ends the connection. */
+const PING_INTERVAL_MS = 20_000;
+/** A history of megabytes comes in a few round trips. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+/** Megabytes that Node lets the connection have buffered: as many as Temporal sends. */
+const SESSION_MEMORY_MB = 4_096;
 
 /** Connects when first called, and again whenever the connection is lost. */
 export function connectUpstream(target: TemporalTarget): Upstream {
-  const { address, apiKey, tls } = connectionOptions(target);
-  const client = new Client(address, channelCredentials(tls), {
-    ...OPTIONS,
-    ...(tls?.serverNameOverride
-      ? {
-          'grpc.ssl_target_name_override': tls.serverNameOverride,
-          'grpc.default_authority': tls.serverNameOverride,
-        }
-      : {}),
-  });
-  return {
-    call: (method, request, context) =>
-      new Promise((resolve, reject) => {
-        const metadata = metadataFor(context.metadata, target.namespace, apiKey);
-        const call = client.makeUnaryRequest(
-          SERVICE + method,
-          asBuffer,
-          (bytes: Buffer) => bytes,
-          request,
-          metadata,
-          { deadline: context.deadline },
-          (error: ServiceError | null, response?: Buffer) => {
-            context.signal.removeEventListener('abort', cancel);
-            if (error) reject(error);
-            else resolve(response ?? Buffer.alloc(0));
-          },
-        );
-        const cancel = (): void => call.cancel();
-        context.signal.addEventListener('abort', cancel, { once: true });
-        if (context.signal.aborted) cancel();
-      }),
-    close: () => client.close(),
-  };
+  return new Http2Upstream(target);
 }
 
-function metadataFor(given: Metadata, namespace: string, apiKey: string | undefined): Metadata {
-  const metadata = new Metadata();
-  for (const name of PASSED_ON) {
-    const [value] = given.get(name);
-    if (value !== undefined) metadata.set(name, value);
+class Http2Upstream implements Upstream {
+  readonly #url: string;
+  readonly #options: SecureClientSessionOptions;
+  readonly #headers: OutgoingHttpHeaders;
+  #session: ClientHttp2Session | undefined;
+  #failures = 0;
+  #retryAt = 0;
+  #closed = false;
+
+  constructor(target: TemporalTarget) {
+    const { address, apiKey, tls } = connectionOptions(target);
+    this.#url = `${tls ? 'https' : 'http'}://${address}`;
+    this.#options = {
+      maxSessionMemory: SESSION_MEMORY_MB,
+      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+      ...(tls?.serverRootCACertificate ? { ca: Buffer.from(tls.serverRootCACertificate) } : {}),
+      ...(tls?.clientCertPair
+        ? { cert: Buffer.from(tls.clientCertPair.crt), key: Buffer.from(tls.clientCertPair.key) }
+        : {}),
+      ...(tls?.serverNameOverride ? { servername: tls.serverNameOverride } : {}),
+    };
+    this.#headers = {
+      ':method': 'POST',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': 'pegasus-gateway',
+      'temporal-namespace': target.namespace,
+      ...(tls?.serverNameOverride ? { ':authority': tls.serverNameOverride } : {}),
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      // Never in a table that both ends keep.
+      [sensitiveHeaders]: ['authorization'],
+    };
   }
-  metadata.set('temporal-namespace', namespace);
-  if (apiKey !== undefined) metadata.set('authorization', `Bearer ${apiKey}`);
-  return metadata;
+
+  call(method: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
+    let stream: ClientHttp2Stream;
+    try {
+      stream = this.#connected().request(this.#headersFor(method, context));
+    } catch (error) {
+      return Promise.reject(error instanceof CallFailed ? error : lost());
+    }
+    stream.end(frame(request));
+    context.whenAbandoned(() => stream.close(constants.NGHTTP2_CANCEL));
+    return responseOf(stream);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#session?.destroy();
+  }
+
+  /** Invariant 2. */
+  #connected(): ClientHttp2Session {
+    if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
+    if (this.#closed || performance.now() < this.#retryAt) throw lost();
+    const session = connect(this.#url, this.#options);
+    this.#session = session;
+    const forget = (): void => {
+      if (this.#session === session) this.#session = undefined;
+    };
+    const failed = (): void => {
+      this.#failures++;
+      this.#retryAt = performance.now() + backoffMs(this.#failures, RECONNECT);
+      session.destroy();
+    };
+    const timeout = setTimeout(failed, CONNECT_TIMEOUT_MS);
+    const ping = setInterval(() => keptAlive(session), PING_INTERVAL_MS);
+    session.once('connect', () => {
+      this.#failures = 0;
+      clearTimeout(timeout);
+      session.setLocalWindowSize(WINDOW_BYTES * 4);
+    });
+    // A cluster that wants the connection to end lets the calls on it finish; new ones go to another.
+    session.once('goaway', forget);
+    session.on('error', () => {
+      if (session.connecting) failed();
+    });
+    session.once('close', () => {
+      clearTimeout(timeout);
+      clearInterval(ping);
+      forget();
+    });
+    return session;
+  }
+
+  #headersFor(method: string, { headers, deadline }: CallContext): OutgoingHttpHeaders {
+    const own: OutgoingHttpHeaders = {
+      ...this.#headers,
+      ':path': SERVICE + method,
+      'grpc-timeout': timeoutHeader(deadline - performance.now()),
+    };
+    for (const name of PASSED_ON) {
+      const value = headers[name];
+      if (typeof value === 'string') own[name] = value;
+    }
+    return own;
+  }
 }
 
-function channelCredentials(tls: ReturnType<typeof connectionOptions>['tls']): ChannelCredentials {
-  if (!tls) return credentials.createInsecure();
-  const { serverRootCACertificate, clientCertPair } = tls;
-  return credentials.createSsl(
-    serverRootCACertificate ? asBuffer(serverRootCACertificate) : null,
-    clientCertPair ? asBuffer(clientCertPair.key) : null,
-    clientCertPair ? asBuffer(clientCertPair.crt) : null,
-  );
+const unanswered = new WeakSet<ClientHttp2Session>();
+
+function keptAlive(session: ClientHttp2Session): void {
+  if (session.connecting || session.destroyed) return;
+  if (unanswered.has(session)) {
+    session.destroy();
+    return;
+  }
+  unanswered.add(session);
+  session.ping(() => unanswered.delete(session));
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Invariant 3. */
+function responseOf(stream: ClientHttp2Stream): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let head: IncomingHttpHeaders = {};
+    let trailers: IncomingHttpHeaders | undefined;
+    stream.on('error', () => undefined);
+    stream.once('response', (headers) => (head = headers));
+    stream.once('trailers', (headers) => (trailers = headers));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('close', () => {
+      const said = trailers ?? ('grpc-status' in head ? head : undefined);
+      if (!said) return reject(brokenOff(stream.rstCode, Number(head[':status'])));
+      const failure = failureOf(said);
+      if (failure) return reject(failure);
+      const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      unframe(body, undefined).then(resolve, reject);
+    });
+  });
+}
+
+/** What a stream that ended without a status means. */
+function brokenOff(code: number | undefined, httpStatus: number): CallFailed {
+  if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    return CallFailed.of(status.RESOURCE_EXHAUSTED, 'Temporal takes no more calls now');
+  if (httpStatus === 401 || httpStatus === 403)
+    return CallFailed.of(status.UNAUTHENTICATED, 'Temporal refused the platform’s credentials');
+  return lost();
+}
+
+function lost(): CallFailed {
+  return CallFailed.of(status.UNAVAILABLE, 'Temporal cannot be reached now');
 }

@@ -12,6 +12,7 @@ export interface EditTree {
   readonly [field: number]: Edit;
 }
 
+const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
 /**
@@ -53,6 +54,18 @@ export function fieldOf(message: Uint8Array, field: number): Uint8Array {
   while (reader.pos < reader.len) {
     const tag = reader.uint32();
     if (tag >>> 3 === field && (tag & 7) === LENGTH_DELIMITED) found = reader.bytes();
+    else reader.skipType(tag & 7);
+  }
+  return found;
+}
+
+/** A varint field as a number, the last one if it is there twice; 0 when it is absent. */
+export function numberOf(message: Uint8Array, field: number): number {
+  const reader = protobuf.Reader.create(message);
+  let found = 0;
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === field && (tag & 7) === VARINT) found = Number(reader.int64());
     else reader.skipType(tag & 7);
   }
   return found;

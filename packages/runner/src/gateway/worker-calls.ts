@@ -16,12 +16,17 @@
  */
 import { parseArtifactTaskQueue, tenantWorkflowId } from '@pegasus-workflows/contracts';
 import proto, { type temporal } from '@temporalio/proto';
+import { type CallRate } from './call-rate.js';
 import { checkCommand, closesRun, type BrokenRule, type CommandScope } from './commands.js';
+import { type EagerPolls, type Life } from './eager-polls.js';
 import { sealFailure, sealUpdate, type Seal } from './failures.js';
 import { describedNamespace } from './namespace.js';
+import { InFlight } from './in-flight.js';
 import { Refusal } from './refusal.js';
 import { Responses } from './responses.js';
+import { failRun, failure, historyRule, MAX_FORWARDED_BYTES, type RunLimits } from './run-limits.js';
 import { TaskTokens, type Task, type TaskKind } from './task-tokens.js';
+import { fieldOf } from './wire.js';
 
 const api = proto.temporal.api.workflowservice.v1;
 const { TaskQueueKind, WorkerVersioningMode } = proto.temporal.api.enums.v1;
@@ -36,14 +41,22 @@ export interface Caller {
   ownsTaskQueue: (name: string) => boolean;
   /** Encrypts with the tenant's key; absent where payloads are not encrypted. */
   seal?: Seal | undefined;
+  /** How large and how long its runs may become. */
+  limits: RunLimits;
+  rate: Pick<CallRate, 'poll'>;
   /** A run has just been closed by this worker's command; ids are Temporal's. */
   onClosed: (workflowId: string, runId: string) => void;
+  /** Brings first tasks to polls of artifact queues; absent where there is no eager start. */
+  eager?: EagerPolls | undefined;
 }
 
-/** Makes a call to Temporal: method name and serialized request → serialized response. */
-export type Forward = (method: string, request: Uint8Array) => Promise<Uint8Array>;
+/**
+ * Makes a call to Temporal: method name and serialized request → serialized response. It is given up with the worker's
+ * own call, or with `life`.
+ */
+export type Forward = (method: string, request: Uint8Array, life?: Life) => Promise<Uint8Array>;
 
-type Handler = (request: Uint8Array, forward: Forward) => Promise<Uint8Array>;
+type Handler = (request: Uint8Array, forward: Forward, life: Life) => Promise<Uint8Array>;
 
 /** What almost every request of a worker has. */
 interface Common {
@@ -65,44 +78,36 @@ export class WorkerCalls {
   readonly #responses: Responses;
   readonly #runs = new Map<string, string>();
   readonly #handlers: Readonly<Record<string, Handler>>;
+  readonly inFlight = new InFlight();
 
   constructor(caller: Caller) {
     this.#caller = caller;
     this.#responses = new Responses({
       tenantId: caller.tenantId,
       tokens: this.#tokens,
-      onTask: (workflowId, runId) => this.#remember(workflowId, runId),
+      onTask: (workflowId, runId, taskQueue) => {
+        this.#remember(workflowId, runId);
+        this.inFlight.given(taskQueue);
+      },
     });
     this.#handlers = {
       GetSystemInfo: (request, forward) => forward('GetSystemInfo', request),
       DescribeNamespace: async (_request, forward) =>
         describedNamespace(await forward('DescribeNamespace', this.#ownNamespace())),
-      PollWorkflowTaskQueue: (request, forward) =>
-        this.#poll(
-          'PollWorkflowTaskQueue',
-          api.PollWorkflowTaskQueueRequest,
-          request,
-          forward,
-          (task, queue) => this.#responses.workflowTask(task, queue),
-        ),
-      PollActivityTaskQueue: (request, forward) =>
-        this.#poll(
-          'PollActivityTaskQueue',
-          api.PollActivityTaskQueueRequest,
-          request,
-          forward,
-          (task, queue) => this.#responses.activityTask(task, queue),
-        ),
+      PollWorkflowTaskQueue: (request, forward, life) => this.#pollWorkflowTask(request, forward, life),
+      PollActivityTaskQueue: (request, forward) => this.#pollActivityTask(request, forward),
       RespondWorkflowTaskCompleted: (request, forward) => this.#workflowTaskCompleted(request, forward),
       RespondWorkflowTaskFailed: (request, forward) => this.#workflowTaskFailed(request, forward),
       RespondQueryTaskCompleted: (request, forward) => this.#queryAnswered(request, forward),
       RespondActivityTaskCompleted: (request, forward) =>
-        this.#activity(
-          'RespondActivityTaskCompleted',
-          api.RespondActivityTaskCompletedRequest,
-          request,
-          forward,
-        ),
+        request.length > MAX_FORWARDED_BYTES
+          ? this.#resultTooLarge(request, forward)
+          : this.#activity(
+              'RespondActivityTaskCompleted',
+              api.RespondActivityTaskCompletedRequest,
+              request,
+              forward,
+            ),
       RespondActivityTaskCanceled: (request, forward) =>
         this.#activity(
           'RespondActivityTaskCanceled',
@@ -125,7 +130,7 @@ export class WorkerCalls {
   }
 
   /** @throws {@link Refusal} for what is not allowed; whatever `forward` throws */
-  handle(method: string, request: Uint8Array, forward: Forward): Promise<Uint8Array> {
+  handle(method: string, request: Uint8Array, forward: Forward, life: Life): Promise<Uint8Array> {
     const handler = Object.hasOwn(this.#handlers, method) ? this.#handlers[method] : undefined;
     if (!handler)
       return Promise.reject(
@@ -134,7 +139,7 @@ export class WorkerCalls {
           `a tenant's worker may not call ${method}; the gateway passes only a worker's own calls`,
         ),
       );
-    return handler(request, forward);
+    return handler(request, forward, life);
   }
 
   /** Whether this worker was given a task of the run, which is named as its author names it. */
@@ -145,25 +150,42 @@ export class WorkerCalls {
     return true;
   }
 
-  /** @param view shows the worker the task that was polled from a queue */
-  async #poll<T extends Common & { taskQueue?: temporal.api.taskqueue.v1.ITaskQueue | null }>(
-    method: string,
-    type: Message<T>,
-    bytes: Uint8Array,
-    forward: Forward,
-    view: (response: Uint8Array, taskQueue: string) => Uint8Array,
-  ): Promise<Uint8Array> {
-    const request = parse(type, bytes);
+  async #pollWorkflowTask(bytes: Uint8Array, forward: Forward, life: Life): Promise<Uint8Array> {
+    const request = parse(api.PollWorkflowTaskQueueRequest, bytes);
+    this.#common(request);
+    const sticky = isSticky(request.taskQueue);
+    const taskQueue = this.#polled(request.taskQueue);
+    const asked = encode(api.PollWorkflowTaskQueueRequest, request);
+    const poll = (until?: Life): Promise<Uint8Array> => forward('PollWorkflowTaskQueue', asked, until);
+    const { eager, rate } = this.#caller;
+    const response = await rate.poll('PollWorkflowTaskQueue', taskQueue, () =>
+      eager && !sticky ? eager.poll(taskQueue, poll, life) : poll(),
+    );
+    return this.#responses.workflowTask(response, taskQueue);
+  }
+
+  async #pollActivityTask(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
+    const request = parse(api.PollActivityTaskQueueRequest, bytes);
     this.#common(request);
     const taskQueue = this.#polled(request.taskQueue);
-    return view(await forward(method, encode(type, request)), taskQueue);
+    const response = await this.#caller.rate.poll('PollActivityTaskQueue', taskQueue, () =>
+      forward('PollActivityTaskQueue', encode(api.PollActivityTaskQueueRequest, request)),
+    );
+    return this.#responses.activityTask(response, taskQueue);
   }
 
   async #workflowTaskCompleted(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
-    const request = parse(api.RespondWorkflowTaskCompletedRequest, bytes);
+    const tooLarge = bytes.length > MAX_FORWARDED_BYTES;
+    const request = tooLarge
+      ? api.RespondWorkflowTaskCompletedRequest.create({ taskToken: fieldOf(bytes, TASK_TOKEN) })
+      : parse(api.RespondWorkflowTaskCompletedRequest, bytes);
+    if (tooLarge)
+      failRun(request, 'PayloadLimit', tooLargeSentence('What the workflow does in one step', bytes));
     this.#common(request);
-    const task = this.#task('workflow', request.taskToken);
+    const task = this.#answered(this.#task('workflow', request.taskToken));
     request.taskToken = task.token;
+    const outgrown = historyRule(task, request.commands ?? [], this.#caller.limits);
+    if (outgrown) failRun(request, 'HistoryLimit', `The run was ended by the platform: ${outgrown}.`);
     this.#sticky(request.stickyAttributes?.workerTaskQueue);
     const scope = this.#scopeOf(task);
     for (const command of request.commands ?? []) {
@@ -198,7 +220,7 @@ export class WorkerCalls {
   async #workflowTaskFailed(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
     const request = parse(api.RespondWorkflowTaskFailedRequest, bytes);
     this.#common(request);
-    request.taskToken = this.#task('workflow', request.taskToken).token;
+    request.taskToken = this.#answered(this.#task('workflow', request.taskToken)).token;
     if (this.#caller.seal) sealFailure(request.failure, this.#caller.seal);
     return forward('RespondWorkflowTaskFailed', encode(api.RespondWorkflowTaskFailedRequest, request));
   }
@@ -206,7 +228,7 @@ export class WorkerCalls {
   async #queryAnswered(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
     const request = parse(api.RespondQueryTaskCompletedRequest, bytes);
     this.#common(request);
-    request.taskToken = this.#task('workflow', request.taskToken).token;
+    request.taskToken = this.#answered(this.#task('workflow', request.taskToken)).token;
     return forward('RespondQueryTaskCompleted', encode(api.RespondQueryTaskCompletedRequest, request));
   }
 
@@ -218,9 +240,21 @@ export class WorkerCalls {
   ): Promise<Uint8Array> {
     const request: T & { failure?: temporal.api.failure.v1.IFailure | null } = parse(type, bytes);
     this.#common(request);
-    request.taskToken = this.#task('activity', request.taskToken).token;
+    const task = this.#task('activity', request.taskToken);
+    if (method !== 'RecordActivityTaskHeartbeat') this.#answered(task);
+    request.taskToken = task.token;
     if (this.#caller.seal) sealFailure(request.failure, this.#caller.seal);
     return forward(method, encode(type, request));
+  }
+
+  /** Temporal would take neither the result nor a repetition of it. */
+  #resultTooLarge(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
+    const request = api.RespondActivityTaskFailedRequest.create({
+      taskToken: fieldOf(bytes, TASK_TOKEN),
+      failure: failure('PayloadLimit', tooLargeSentence("The activity's result", bytes)),
+    });
+    const type = api.RespondActivityTaskFailedRequest;
+    return this.#activity('RespondActivityTaskFailed', type, encode(type, request), forward);
   }
 
   async #history(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
@@ -275,7 +309,7 @@ export class WorkerCalls {
 
   /** Invariant 2: the artifact queue that a poll is for; the request's sticky name becomes this worker's own. */
   #polled(queue: temporal.api.taskqueue.v1.ITaskQueue | null | undefined): string {
-    const sticky = queue?.kind === TaskQueueKind.TASK_QUEUE_KIND_STICKY;
+    const sticky = isSticky(queue);
     const name = (sticky ? queue?.normalName : queue?.name) ?? '';
     this.#ownQueue(name);
     if (sticky) this.#sticky(queue);
@@ -307,9 +341,19 @@ export class WorkerCalls {
     throw Refusal.denied('task-token', 'this task token was not given to this worker');
   }
 
+  #answered(task: Task): Task {
+    this.inFlight.answered(task.taskQueue);
+    return task;
+  }
+
   #scopeOf(task: Task): CommandScope {
-    const { tenantId, namespace } = this.#caller;
-    return { tenantId, namespace, dryRun: parseArtifactTaskQueue(task.taskQueue)?.dryRun ?? false };
+    const { tenantId, namespace, limits } = this.#caller;
+    return {
+      tenantId,
+      namespace,
+      maxRunSeconds: limits.runSeconds,
+      dryRun: parseArtifactTaskQueue(task.taskQueue)?.dryRun ?? false,
+    };
   }
 
   #sealCommand(command: temporal.api.command.v1.ICommand): void {
@@ -325,6 +369,17 @@ export class WorkerCalls {
     this.#runs.set(runId, workflowId);
     if (this.#runs.size > RUNS_KNOWN) this.#runs.delete(this.#runs.keys().next().value!);
   }
+}
+
+function isSticky(queue: temporal.api.taskqueue.v1.ITaskQueue | null | undefined): boolean {
+  return queue?.kind === TaskQueueKind.TASK_QUEUE_KIND_STICKY;
+}
+
+/** Field of both kinds of completion. */
+const TASK_TOKEN = 1;
+
+function tooLargeSentence(what: string, bytes: Uint8Array): string {
+  return `${what} has ${bytes.length} bytes; at most ${MAX_FORWARDED_BYTES} are taken. Keep large values elsewhere and pass a reference.`;
 }
 
 interface Message<T> {

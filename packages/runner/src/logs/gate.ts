@@ -9,6 +9,7 @@
  * 2. Every entry that is refused is told once by {@link LogGate.takeDropped}, with what it came from.
  * 3. What it remembers does not grow with the number of keys.
  */
+import { TokenBucket } from '@pegasus-workflows/kit';
 import { type LogOrigin, originKey } from './line.js';
 
 export interface GateLimits {
@@ -49,50 +50,20 @@ export interface Dropped {
 
 const KEYS = 1_000;
 
-export class Bucket {
-  #tokens: number;
-  #at: number;
-
-  constructor(
-    private readonly perSecond: number,
-    private readonly burst: number,
-    now: number,
-  ) {
-    this.#tokens = burst;
-    this.#at = now;
-  }
-
-  /** Whether there is this much; `now` in milliseconds. */
-  has(amount: number, now: number): boolean {
-    this.#tokens = Math.min(this.burst, this.#tokens + ((now - this.#at) / 1_000) * this.perSecond);
-    this.#at = now;
-    return this.#tokens >= Math.min(amount, this.burst);
-  }
-
-  /** May leave less than nothing, which is to be waited for. */
-  take(amount: number): void {
-    this.#tokens -= amount;
-  }
-
-  /** Milliseconds until there is something again. */
-  get waitMs(): number {
-    return this.#tokens > 0 ? 0 : Math.ceil((1 - this.#tokens) / (this.perSecond / 1_000));
-  }
-}
-
 export class LogGate {
-  readonly #entries: Bucket;
-  readonly #bytes: Bucket;
+  readonly #entries: TokenBucket;
+  readonly #bytes: TokenBucket;
   /** The least recently used first. */
-  readonly #keys = new Map<string, Bucket>();
+  readonly #keys = new Map<string, TokenBucket>();
   #dropped = new Map<string, Dropped>();
 
   constructor(
     private readonly limits: GateLimits,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.#entries = new Bucket(limits.entriesPerSecond, limits.entriesBurst, now());
-    this.#bytes = new Bucket(limits.bytesPerSecond, limits.bytesBurst, now());
+    const { entriesPerSecond, entriesBurst, bytesPerSecond, bytesBurst } = limits;
+    this.#entries = new TokenBucket({ perSecond: entriesPerSecond, burst: entriesBurst }, now());
+    this.#bytes = new TokenBucket({ perSecond: bytesPerSecond, burst: bytesBurst }, now());
   }
 
   /** Whether an entry of this size may go on; one that may not is counted. */
@@ -125,8 +96,9 @@ export class LogGate {
     return dropped;
   }
 
-  #bucketOf(key: string, now: number): Bucket {
-    const bucket = this.#keys.get(key) ?? new Bucket(this.limits.keyPerSecond, this.limits.keyBurst, now);
+  #bucketOf(key: string, now: number): TokenBucket {
+    const { keyPerSecond: perSecond, keyBurst: burst } = this.limits;
+    const bucket = this.#keys.get(key) ?? new TokenBucket({ perSecond, burst }, now);
     this.#keys.delete(key);
     this.#keys.set(key, bucket);
     if (this.#keys.size > KEYS) this.#keys.delete(this.#keys.keys().next().value!);

@@ -108,6 +108,8 @@ test('how a process inside ended is told by the code of what kept it', () => {
   expect(endInside({ code: 0, signal: null })).toEqual({ code: 0, signal: null });
   expect(endInside({ code: 70, signal: null })).toEqual({ code: 70, signal: null });
   expect(endInside({ code: 137, signal: null })).toEqual({ code: null, signal: 'SIGKILL' });
+  // Not SIGIOT, which is the same number.
+  expect(endInside({ code: 134, signal: null })).toEqual({ code: null, signal: 'SIGABRT' });
   expect(endInside({ code: null, signal: 'SIGKILL' })).toEqual({ code: null, signal: 'SIGKILL' });
   expect(endInside({ code: 250, signal: null })).toEqual({ code: 250, signal: null });
 });

@@ -67,11 +67,12 @@ export class Bubblewrap implements Sandbox {
         extra: ['pipe', ...fds],
       });
       const keeper = childPid((child.stdio as readonly unknown[])[STATUS_FD] as Readable | undefined);
-      void exited.then(async () => {
+      const ended = exited.then((end) => ({ ...endInside(end), outOfMemory: group.ranOutOfMemory() }));
+      void ended.then(async () => {
         if (user !== undefined) users?.ids.release(user);
         await group.remove();
       });
-      return { child, exited: exited.then(endInside), pid: () => onlyChildOf(keeper()) };
+      return { child, exited: ended, pid: () => onlyChildOf(keeper()) };
     } finally {
       fds.forEach(closeSync);
     }

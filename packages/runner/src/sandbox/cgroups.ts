@@ -72,6 +72,8 @@ export function sharedSettings(version: 1 | 2): GroupSetting[] {
 export interface ControlGroup {
   /** The files into which a process writes `0` to enter. */
   entries: string[];
+  /** Whether the kernel ended a process of it for reaching the bound on memory. */
+  ranOutOfMemory: () => boolean;
   /** Removes it, once its processes have ended. */
   remove: () => Promise<void>;
 }
@@ -121,6 +123,7 @@ export class ControlGroups {
     });
     return {
       entries: dirs.map((dir) => join(dir, 'cgroup.procs')),
+      ranOutOfMemory: () => dirs.some((dir) => MEMORY_EVENTS.some((file) => counts(join(dir, file)))),
       remove: async () => {
         await Promise.all(dirs.map(removeWhenEmpty));
       },
@@ -130,6 +133,17 @@ export class ControlGroups {
   /** Removes what all workers shared; they must be gone. */
   async close(): Promise<void> {
     await Promise.all(this.places.map(({ shared }) => clear(shared)));
+  }
+}
+
+/** Where the kernel counts what it ended for want of memory: version 2, version 1. */
+const MEMORY_EVENTS = ['memory.events', 'memory.oom_control'];
+
+function counts(file: string): boolean {
+  try {
+    return /^oom_kill [1-9]/m.test(readFileSync(file, 'utf8'));
+  } catch {
+    return false;
   }
 }
 

@@ -55,11 +55,12 @@ export class ProcessSandbox implements Sandbox {
         ipc: false,
       },
     );
-    void exited.then(async () => {
+    const ended = exited.then((end) => ({ ...end, outOfMemory: group.ranOutOfMemory() }));
+    void ended.then(async () => {
       if (user !== undefined) users?.ids.release(user);
       await Promise.all([group.remove(), this.homes.remove(home)]);
     });
-    return { child, exited, pid: () => child.pid };
+    return { child, exited: ended, pid: () => child.pid };
   }
 
   async close(): Promise<void> {

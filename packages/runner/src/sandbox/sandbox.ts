@@ -56,6 +56,8 @@ export interface LaunchRequest {
 export interface ProcessEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** The kernel ended it for reaching its bound on memory. */
+  outOfMemory?: boolean;
 }
 
 /** A worker process in its walls. */

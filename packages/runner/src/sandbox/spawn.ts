@@ -53,8 +53,11 @@ export function spawnWorker(
   return { child, exited };
 }
 
+/** Of a number with two names (`SIGABRT`, `SIGIOT`) the first, which is the one that Node itself says. */
 const SIGNAL_NAMES = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 const SIGNALED = 128;
 

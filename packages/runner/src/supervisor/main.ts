@@ -4,14 +4,19 @@
  * absence disturbs no running worker; the supervisor's own death ends them (their channel closes), so that a
  * successor starts from nothing.
  */
+import { randomUUID } from 'node:crypto';
 import { createLogger, exitWhenParentDies, onShutdown, runMain, runtimeTokens } from '@pegasus-workflows/kit';
+import { closeInheritedDescriptors } from '../sandbox/inherited-descriptors.js';
 import { openSandbox } from '../sandbox/open.js';
 import { ArtifactCache } from './artifact-cache.js';
 import { Gateway } from '../gateway/gateway.js';
+import { withoutGateway } from '../gateway/without.js';
 import { CloseNotices } from './close-notices.js';
 import { DemandLoop } from './demand-loop.js';
+import { EagerStarts } from './eager-starts.js';
 import { LogIntake } from './logs/intake.js';
 import { LogShipper } from './logs/shipper.js';
+import { QuarantineReports } from './quarantine-reports.js';
 import { temporalRoots } from './root-of.js';
 import { ServerClient } from './server-client.js';
 import { TenantPayloadKeys } from './payload-keys.js';
@@ -27,6 +32,8 @@ const SHUTDOWN_MARGIN_MS = 8_000;
 const logger = createLogger('supervisor');
 
 runMain(logger, async () => {
+  // Before anything is started that could inherit them.
+  closeInheritedDescriptors();
   const settings = parseSupervisorSettings();
   const server = new ServerClient(settings.serverUrl, settings.token);
   const cache = new ArtifactCache(
@@ -42,18 +49,27 @@ runMain(logger, async () => {
   const spawn = (): WorkerChild => startWorker(sandbox, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
-  const gateway = new Gateway(temporal);
+  const gateway = settings.gateway
+    ? new Gateway(temporal, settings.sessionLimits, logger)
+    : withoutGateway(temporal);
   const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
   const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
   const shipper = new LogShipper((batch, signal) => server.logs(batch, signal), logger);
   const logs = new LogIntake(mint, shipper, logger);
-  const pool = new TenantPool(settings, {
+  const reports = new QuarantineReports(
+    (report, signal) => server.quarantine(report, signal),
+    (tenantId, sha256) => pool.quarantined(tenantId, sha256),
+    logger,
+  );
+  const pool: TenantPool = new TenantPool(settings, {
     cache,
     mint,
     gateway,
     payloadKeys,
+    blobTarget: (tenantId, sha256) => server.blobTarget(tenantId, sha256),
     logs,
     onClosed: (workflowId, runId) => closed.note(workflowId, runId),
+    onCrashLoop: (loop) => reports.report(loop),
     spawn,
     logger,
   });
@@ -62,12 +78,19 @@ runMain(logger, async () => {
     (demand) => pool.apply(demand),
     logger,
   );
+  const supervisorId = randomUUID();
+  const eager = new EagerStarts(
+    (taskQueues, signal) => server.eagerTasks({ supervisorId, taskQueues }, signal),
+    gateway.eager,
+    logger,
+  );
   const shutdown = onShutdown(
     logger,
     async () => {
-      await loop.stop();
+      await Promise.all([loop.stop(), eager.stop()]);
       await pool.close();
-      await Promise.all([closed.close(), logs.close()]);
+      await Promise.all([closed.close(), logs.close(), reports.close()]);
+      gateway.close();
       await sandbox.close();
     },
     settings.drainMs + SHUTDOWN_MARGIN_MS,
@@ -75,6 +98,7 @@ runMain(logger, async () => {
   exitWhenParentDies(shutdown);
   pool.start();
   loop.start();
+  if (settings.eagerStart) eager.start();
   // Ready is the loop running: waiting for the server here would make the order of starts matter.
   process.send?.({ type: 'ready', pid: process.pid });
   logger.info({ serverUrl: settings.serverUrl }, 'supervisor ready');

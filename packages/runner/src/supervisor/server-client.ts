@@ -1,10 +1,18 @@
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { type ReadableStream as NodeReadableStream } from 'node:stream/web';
 import {
+  blobPath,
   demandSchema,
+  eagerLineSchema,
   payloadKeySetSchema,
   RUNNER_API_PREFIX,
   type ClosedRuns,
   type Demand,
+  type EagerLine,
+  type EagerPollsRequest,
   type PayloadKeySet,
+  type QuarantineReport,
   type RunnerLogBatch,
 } from '@pegasus-workflows/contracts';
 
@@ -18,6 +26,7 @@ const KEYS_TIMEOUT_MS = 10_000;
 const NOTICE_TIMEOUT_MS = 5_000;
 
 const LOGS_TIMEOUT_MS = 15_000;
+const REPORT_TIMEOUT_MS = 10_000;
 
 /** The server answered, but not with what was asked for. */
 export class ServerResponseError extends Error {
@@ -66,6 +75,23 @@ export class ServerClient {
     if (!response.ok) throw new ServerResponseError('closed runs', response.status);
   }
 
+  /** First tasks of runs for these queues, until the server or the signal ends it. */
+  async *eagerTasks(request: EagerPollsRequest, signal: AbortSignal): AsyncGenerator<EagerLine, void> {
+    const response = await this.#fetch('/eager-tasks', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+      signal,
+    });
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      throw new ServerResponseError('first tasks', response.status);
+    }
+    const input = Readable.fromWeb(response.body as NodeReadableStream<Uint8Array>);
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
+      yield eagerLineSchema.parse(JSON.parse(line));
+  }
+
   /** What the tenant's worker encrypts and reads payloads with. */
   async payloadKeys(tenantId: string): Promise<PayloadKeySet> {
     const path = `/tenants/${encodeURIComponent(tenantId)}/payload-keys`;
@@ -91,6 +117,14 @@ export class ServerClient {
     return response.body;
   }
 
+  /** Where a tenant's large payload is put and had, for a call that is passed on as it comes. */
+  blobTarget(tenantId: string, sha256: string): { url: URL; headers: Record<string, string> } {
+    return {
+      url: new URL(`${this.baseUrl}${blobPath(tenantId, sha256)}`),
+      headers: { ...this.#authorization(), 'content-type': 'application/octet-stream' },
+    };
+  }
+
   /** Resolves when the batch is stored. */
   async logs(batch: RunnerLogBatch, signal: AbortSignal): Promise<void> {
     const response = await this.#fetch('/execution-logs', {
@@ -103,6 +137,22 @@ export class ServerClient {
     if (!response.ok) throw new ServerResponseError('execution logs', response.status);
   }
 
+  /** Resolves when the report is stored. */
+  async quarantine(report: QuarantineReport, signal: AbortSignal): Promise<void> {
+    const response = await this.#fetch('/quarantines', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(report),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(REPORT_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new ServerResponseError('quarantine', response.status);
+  }
+
+  #authorization(): Record<string, string> {
+    return { authorization: `Bearer ${this.token}` };
+  }
+
   #get(path: string, signal: AbortSignal): Promise<Response> {
     return this.#fetch(path, { signal });
   }
@@ -110,7 +160,7 @@ export class ServerClient {
   #fetch(path: string, init: RequestInit): Promise<Response> {
     return fetch(`${this.baseUrl}${RUNNER_API_PREFIX}${path}`, {
       ...init,
-      headers: { ...init.headers, authorization: `Bearer ${this.token}` },
+      headers: { ...init.headers, ...this.#authorization() },
       // The token must not follow a redirect to another host.
       redirect: 'error',
     });

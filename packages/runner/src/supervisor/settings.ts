@@ -1,6 +1,7 @@
 import {
   parseEnv,
   parseTemporalSettings,
+  runSecondsSchema,
   secretFromEnv,
   temporalConnectionOptions,
 } from '@pegasus-workflows/kit';
@@ -11,8 +12,10 @@ import {
 } from '@pegasus-workflows/kit/egress';
 import { z } from 'zod';
 import { type TemporalTarget } from '../connection-options.js';
+import { type SessionLimits } from '../gateway/gateway.js';
 import { SANDBOX_MODES, type SandboxMode } from '../sandbox/open.js';
 import { type SandboxLimits } from '../sandbox/sandbox.js';
+import { type CrashLimits } from './crash-ledger.js';
 
 const MIB = 1024 * 1024;
 const positive = z.coerce.number().positive();
@@ -38,11 +41,21 @@ const envSchema = z.object({
   PEGASUS_RUNNER_TENANT_MEMORY_MB: positive.default(1024),
   PEGASUS_RUNNER_CACHE_MB: positive.default(2048),
   PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
+  PEGASUS_EAGER_START: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+  PEGASUS_GATEWAY: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   PEGASUS_SANDBOX: z.enum(SANDBOX_MODES, { error: 'must be auto, require or off' }).default('auto'),
   PEGASUS_RUNNER_TENANT_TASKS: positive.int().min(64).default(256),
   PEGASUS_RUNNER_TENANT_FILES: positive.int().min(128).default(4_096),
   PEGASUS_RUNNER_TENANT_DISK_MB: positive.default(256),
   PEGASUS_RUNNER_TENANT_CPUS: z.coerce.number().nonnegative().default(0),
+  PEGASUS_RUNNER_ACTIVITY_SLOTS: positive.int().max(1_000).default(100),
+  PEGASUS_RUNNER_WORKFLOW_SLOTS: positive.int().min(2).max(1_000).default(40),
+  PEGASUS_RUNNER_CALLS_PER_SECOND: positive.int().default(500),
+  PEGASUS_RUN_HISTORY_EVENTS: positive.int().max(51_000).default(40_000),
+  PEGASUS_RUN_HISTORY_MB: positive.max(49).default(40),
+  PEGASUS_MAX_RUN_SECONDS: runSecondsSchema,
+  PEGASUS_QUARANTINE_CRASHES: z.coerce.number().int().nonnegative().default(5),
+  PEGASUS_QUARANTINE_WINDOW_SECONDS: positive.int().default(600),
   PEGASUS_RUNTIME_TOKEN_SECONDS: z.coerce.number().int().min(2).max(3_600).default(300),
 });
 
@@ -62,10 +75,20 @@ export interface SupervisorSettings {
   cacheBytes: number;
   /** How long a runtime token is valid; it is renewed at half of it. */
   runtimeTokenSeconds: number;
+  /** Whether workers reach Temporal through the gateway; anything else is for measuring. */
+  gateway: boolean;
+  /** Whether first tasks of runs come with the start. */
+  eagerStart: boolean;
   /** Where tenant code may connect to. */
   egress: EgressPolicy;
   sandbox: SandboxMode;
   sandboxLimits: SandboxLimits;
+  /** How many tasks of each loaded artifact may run at a time. */
+  slots: { activities: number; workflowTasks: number };
+  /** What each worker is held to at the gateway, and its runs. */
+  sessionLimits: SessionLimits;
+  /** When a version that crashes is quarantined. */
+  crashLimits: CrashLimits;
 }
 
 /** Reads the supervisor's environment; throws one sentence naming what is wrong or missing. */
@@ -74,11 +97,12 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
   const token = secretFromEnv('PEGASUS_RUNNER_TOKEN', env);
   if (!token)
     throw new Error('settings are not usable: PEGASUS_RUNNER_TOKEN or PEGASUS_RUNNER_TOKEN_FILE is missing');
+  const temporal = temporalTarget(env);
   return {
     serverUrl: parsed.PEGASUS_SERVER_URL.replace(/\/+$/, ''),
     token,
     dir: parsed.PEGASUS_RUNNER_DIR,
-    temporal: temporalTarget(env),
+    temporal,
     idleMs: parsed.PEGASUS_RUNNER_IDLE_SECONDS * 1000,
     drainMs: Math.round(parsed.PEGASUS_RUNNER_DRAIN_SECONDS * 1000),
     memoryBytes: parsed.PEGASUS_RUNNER_MEMORY_MB * MIB,
@@ -87,7 +111,23 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
     runtimeTokenSeconds: parsed.PEGASUS_RUNTIME_TOKEN_SECONDS,
     // Whether a connection is encrypted is not the supervisor's to know: it passes on bytes.
     egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: true },
+    gateway: gatewayOf(parsed, temporal),
+    eagerStart: parsed.PEGASUS_EAGER_START === 'on',
     sandbox: parsed.PEGASUS_SANDBOX,
+    slots: {
+      activities: parsed.PEGASUS_RUNNER_ACTIVITY_SLOTS,
+      workflowTasks: parsed.PEGASUS_RUNNER_WORKFLOW_SLOTS,
+    },
+    sessionLimits: {
+      callsPerSecond: parsed.PEGASUS_RUNNER_CALLS_PER_SECOND,
+      historyEvents: parsed.PEGASUS_RUN_HISTORY_EVENTS,
+      historyBytes: Math.round(parsed.PEGASUS_RUN_HISTORY_MB * MIB),
+      runSeconds: parsed.PEGASUS_MAX_RUN_SECONDS,
+    },
+    crashLimits: {
+      crashes: parsed.PEGASUS_QUARANTINE_CRASHES,
+      windowMs: parsed.PEGASUS_QUARANTINE_WINDOW_SECONDS * 1_000,
+    },
     sandboxLimits: {
       memoryBytes: Math.round(parsed.PEGASUS_RUNNER_TENANT_MEMORY_MB * HARD_MEMORY) * MIB,
       tasks: parsed.PEGASUS_RUNNER_TENANT_TASKS,
@@ -96,6 +136,18 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
       cpus: parsed.PEGASUS_RUNNER_TENANT_CPUS,
     },
   };
+}
+
+/** Without a gateway a worker would need Temporal's credential, and a network that a sandbox does not leave it. */
+function gatewayOf(
+  { PEGASUS_GATEWAY, PEGASUS_SANDBOX }: z.infer<typeof envSchema>,
+  { apiKey, tls }: TemporalTarget,
+): boolean {
+  if (PEGASUS_GATEWAY === 'on') return true;
+  if (PEGASUS_SANDBOX === 'off' && apiKey === undefined && tls === undefined) return false;
+  throw new Error(
+    'settings are not usable: PEGASUS_GATEWAY=off is for measuring, with PEGASUS_SANDBOX=off and a Temporal that asks for no credential; leave it out',
+  );
 }
 
 function temporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {

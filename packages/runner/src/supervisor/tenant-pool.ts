@@ -5,7 +5,8 @@
  *
  * Invariants
  * 1. One `Tenant`, hence one process in use, per tenant id.
- * 2. What the newest demand calls `open` is wanted, always; memory never evicts it.
+ * 2. What the newest demand calls `open` is wanted, always, unless the server has just been told to keep it back; memory
+ *    never evicts it.
  * 3. What was evicted for memory while only `prewarm` comes back when it is `open`, or demanded anew.
  * 4. Without news from the server the last demand stays in force: nothing becomes idle because the server is away.
  */
@@ -30,7 +31,7 @@ interface Tracked {
 /** What the processes of all tenants share. */
 export type PoolParts = Pick<
   TenantContext,
-  'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'logs' | 'onClosed' | 'logger'
+  'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'blobTarget' | 'logs' | 'onClosed' | 'onCrashLoop' | 'logger'
 > & {
   spawn: () => WorkerChild;
 };
@@ -84,6 +85,17 @@ export class TenantPool {
     }
   }
 
+  /** The server keeps an artifact back from now on; a later demand for it means that it was released. */
+  quarantined(tenantId: string, artifactSha256: string): void {
+    const queues = [...this.#tracked]
+      .filter(
+        ([, { artifact }]) => artifact.tenantId === tenantId && artifact.artifactSha256 === artifactSha256,
+      )
+      .map(([taskQueue]) => taskQueue);
+    for (const taskQueue of queues) this.#tracked.delete(taskQueue);
+    this.#tenants.get(tenantId)?.quarantined(queues, artifactSha256);
+  }
+
   /** Drains every process; resolves when all are gone. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -106,19 +118,16 @@ export class TenantPool {
   #tenant(tenantId: string): Tenant {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
-      const { serverUrl, egress, drainMs } = this.settings;
-      const { cache, mint, gateway, payloadKeys, logs, onClosed, logger } = this.parts;
+      const { serverUrl, egress, drainMs, slots, crashLimits } = this.settings;
+      const { spawn: _spawn, logger, ...shared } = this.parts;
       tenant = new Tenant({
+        ...shared,
         tenantId,
-        gateway,
-        mint,
-        payloadKeys,
-        logs,
         serverUrl,
         egress,
         drainMs,
-        onClosed,
-        cache,
+        slots,
+        crashLimits,
         takeWorker: () => this.#spare.take(),
         logger: logger.child({ tenantId }),
       });

@@ -13,10 +13,10 @@
  * 5. It has one session at the gateway, which ends with it; it may poll the queues of what it was told to load.
  */
 import { readFile } from 'node:fs/promises';
-import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
+import { type CrashCause, type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
-import { type Gateway, type GatewaySession } from '../gateway/gateway.js';
+import { type GatewayPort, type GatewaySession } from '../gateway/gateway.js';
 import {
   fromWorkerSchema,
   type FromWorker,
@@ -24,6 +24,7 @@ import {
   type QueueStats,
   type ToWorker,
 } from '../protocol.js';
+import { type BlobTarget } from './blob-routes.js';
 import { type LogIntake, type WorkerLogs } from './logs/intake.js';
 import { type TenantPayloadKeys } from './payload-keys.js';
 import { tenantSeal } from './tenant-seal.js';
@@ -48,13 +49,16 @@ export class ProcessGoneError extends Error {
 /** What a tenant's processes have in common. */
 export interface ProcessContext {
   tenantId: string;
-  gateway: Gateway;
+  gateway: GatewayPort;
   mint: TokenMint;
   payloadKeys: TenantPayloadKeys;
   logs: LogIntake;
   serverUrl: string;
+  blobTarget: BlobTarget;
   egress: EgressPolicy;
   drainMs: number;
+  /** How many tasks of each loaded artifact may run at a time. */
+  slots: { activities: number; workflowTasks: number };
   /** A run was closed by a worker's command; ids are Temporal's. */
   onClosed: (workflowId: string, runId: string) => void;
   logger: Logger;
@@ -62,11 +66,17 @@ export interface ProcessContext {
 
 /** The worker could not load an artifact; the reason is tenant code's, for the tenant to read. */
 export class LoadRefusedError extends Error {
-  constructor(reason: string) {
+  constructor(
+    reason: string,
+    readonly fault: Fault,
+  ) {
     super(reason);
     this.name = 'LoadRefusedError';
   }
 }
+
+/** Whose doing a failure is, as far as the worker can tell. */
+export type Fault = Extract<FromWorker, { type: 'load-failed' }>['fault'];
 
 interface Waiter {
   resolve: () => void;
@@ -81,6 +91,8 @@ export class TenantProcess {
   readonly #session: GatewaySession;
   readonly #logs: WorkerLogs;
   #gone = false;
+  #started = false;
+  #killedFor: CrashCause | undefined;
   #draining: Promise<void> | undefined;
   #reportedRss = 0;
   #queues: QueueStats[] = [];
@@ -90,12 +102,12 @@ export class TenantProcess {
   /** Its ports are served and it knows them; or it is gone. */
   readonly #configured: Promise<void>;
 
-  /** @param onFailed a loaded Worker ended by itself: its task queue and the reason */
+  /** @param onFailed a loaded Worker ended by itself: its task queue, and whose doing it is */
   constructor(
     private readonly worker: WorkerChild,
     private readonly context: ProcessContext,
     payloadKeys: PayloadKeySet,
-    private readonly onFailed: (taskQueue: string, reason: string) => void,
+    private readonly onFailed: (taskQueue: string, fault: Fault) => void,
   ) {
     this.#logs = context.logs.attach(context.tenantId, worker.output);
     worker.channel.onMessage((raw) => this.#receive(raw));
@@ -106,6 +118,7 @@ export class TenantProcess {
       ownsTaskQueue: (name) => this.#artifacts.has(name),
       ...(payloadKeys.currentId === null ? {} : { seal: tenantSeal(tenantId, context.payloadKeys) }),
       onClosed,
+      onFlood: () => this.#killFor('FLOODED', 'worker floods its gateway; killing it'),
       logger,
     });
     this.#configured = this.#configure(payloadKeys);
@@ -119,6 +132,14 @@ export class TenantProcess {
   }
   get pid(): number | undefined {
     return this.worker.pid();
+  }
+  /** Whether it had begun, and why it was killed, if it was. */
+  get lot(): { started: boolean; killedFor: CrashCause | undefined } {
+    return { started: this.#started, killedFor: this.#killedFor };
+  }
+  /** Queues of which it was given tasks that it has not answered. */
+  get busyQueues(): readonly string[] {
+    return this.#session.busyQueues;
   }
   /** What each queue was doing at the last answer. */
   get queues(): readonly QueueStats[] {
@@ -149,15 +170,17 @@ export class TenantProcess {
     const now = performance.now();
     if (this.#unansweredSince !== undefined) {
       if (now - this.#unansweredSince < HUNG_MS || this.#gone) return;
-      this.context.logger.error(
-        { workerPid: this.pid, hungMs: HUNG_MS },
-        'worker does not answer; killing it',
-      );
-      this.worker.kill();
+      this.#killFor('UNRESPONSIVE', 'worker does not answer; killing it');
       return;
     }
     this.#unansweredSince = now;
     this.#send({ type: 'stats' });
+  }
+
+  #killFor(cause: CrashCause, message: string): void {
+    this.#killedFor ??= cause;
+    this.context.logger.error({ workerPid: this.pid, cause }, message);
+    this.worker.kill();
   }
 
   /** Resident memory in bytes, as the kernel counts it; where there is no /proc, as the process says. */
@@ -181,14 +204,15 @@ export class TenantProcess {
   async #configure(payloadKeys: PayloadKeySet): Promise<void> {
     try {
       const artifactDir = (sha256: string): string | undefined => this.#dirs.get(sha256);
-      const { tenantId, serverUrl, egress, drainMs, logger } = this.context;
-      const services = { session: this.#session, serverUrl, egress, artifactDir, logger };
+      const { tenantId, drainMs, slots } = this.context;
+      const services = { ...this.context, session: this.#session, artifactDir };
       const { close, ...addresses } = serveWorker(await this.worker.ports, services);
       void this.worker.exited.then(close);
       this.worker.channel.send({
         type: 'configure',
         tenantId,
         drainMs,
+        slots,
         payloadKeys,
         ...addresses,
       } satisfies ToWorker);
@@ -227,14 +251,16 @@ export class TenantProcess {
         return;
       case 'load-failed': {
         this.#artifacts.delete(message.taskQueue);
+        this.#session.unloaded(message.taskQueue);
         this.#logs.unloaded(message.taskQueue);
         const waiter = settle(this.#loads, message.taskQueue);
-        if (waiter) waiter.reject(new LoadRefusedError(message.reason));
-        else this.onFailed(message.taskQueue, message.reason);
+        if (waiter) waiter.reject(new LoadRefusedError(message.reason, message.fault));
+        else this.onFailed(message.taskQueue, message.fault);
         return;
       }
       case 'unloaded':
         this.#artifacts.delete(message.taskQueue);
+        this.#session.unloaded(message.taskQueue);
         this.#logs.unloaded(message.taskQueue);
         settle(this.#unloads, message.taskQueue)?.resolve();
         return;
@@ -250,6 +276,8 @@ export class TenantProcess {
         void this.#givePayloadKeys(message);
         return;
       case 'started':
+        this.#started = true;
+        return;
       case 'drained':
         return;
     }

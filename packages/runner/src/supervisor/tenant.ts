@@ -9,15 +9,27 @@
  * 2. A slot takes one step at a time (acquire and load, or unload), each of which settles.
  * 3. A failed load delays only its own artifact, with backoff; it is tried again as long as it is wanted.
  * 4. A process that dies is started again with backoff, and everything wanted is loaded again.
- * 5. An artifact whose load took the process down is loaded alone from then on, so that it can take no other with it for long.
+ * 5. An artifact that may have taken the process down is a suspect: it is loaded alone, and alone on probation for a while, so
+ *    that whose fault it was is known and it can take no other with it for long.
  * 6. With nothing wanted and nothing loaded there is no process.
  * 7. No process starts before the tenant's payload keys are known; once they are, none waits for the server.
+ * 8. What is known to have failed too often within the window is reported by `onCrashLoop`, and tried ever more rarely until
+ *    it is unwanted.
  */
-import { type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
+import { type CrashCause, type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
 import { backoffMs } from './backoff.js';
-import { LoadRefusedError, ProcessGoneError, TenantProcess, type ProcessContext } from './tenant-process.js';
+import { type ProcessEnd } from '../sandbox/sandbox.js';
+import { causeOf, CrashLedger, suspectsOf, type CrashLimits } from './crash-ledger.js';
+import { type CrashLoop } from './quarantine-reports.js';
+import {
+  LoadRefusedError,
+  ProcessGoneError,
+  TenantProcess,
+  type Fault,
+  type ProcessContext,
+} from './tenant-process.js';
 import { type WorkerChild } from './worker-child.js';
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
@@ -36,14 +48,21 @@ interface Slot {
   phase: 'absent' | 'loading' | 'loaded' | 'unloading';
   lease?: ArtifactLease;
   failures: number;
-  /** Its load ended with the death of the process. */
+  /** It may have taken the process down (invariant 5). */
   suspect: boolean;
+  /** Loaded, and nothing else is loaded until then. */
+  probationUntil: number;
   retryAt: number;
+  /** The process that was told to load it. */
+  askedOf?: TenantProcess;
 }
 
 export interface TenantContext extends ProcessContext {
   cache: ArtifactCache;
   takeWorker: () => WorkerChild;
+  crashLimits: CrashLimits;
+  /** A version has failed too often. */
+  onCrashLoop: (loop: CrashLoop) => void;
 }
 
 export class Tenant {
@@ -57,7 +76,11 @@ export class Tenant {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(private readonly context: TenantContext) {}
+  readonly #crashes: CrashLedger;
+
+  constructor(private readonly context: TenantContext) {
+    this.#crashes = new CrashLedger(context.crashLimits);
+  }
 
   /** The process in use. */
   get process(): TenantProcess | undefined {
@@ -91,6 +114,7 @@ export class Tenant {
         phase: 'absent',
         failures: 0,
         suspect: false,
+        probationUntil: 0,
         retryAt: 0,
       });
     this.#converge();
@@ -101,6 +125,12 @@ export class Tenant {
     if (!slot?.wanted) return;
     slot.wanted = false;
     this.#converge();
+  }
+
+  /** The server keeps this artifact back: its failures are forgotten, and it is unwanted. */
+  quarantined(taskQueues: readonly string[], artifactSha256: string): void {
+    this.#crashes.forget(artifactSha256);
+    for (const taskQueue of taskQueues) this.unwant(taskQueue);
   }
 
   /** Drains the process and starts a fresh one at once; the fresh one polls while the old one finishes. */
@@ -135,8 +165,10 @@ export class Tenant {
     }
     const process = this.#process;
     if (process) {
-      for (const slot of this.#slots.values()) {
+      // Suspects last, so that no other waits for them.
+      for (const slot of [...this.#slots.values()].sort((a, b) => Number(a.suspect) - Number(b.suspect))) {
         if (slot.phase === 'loaded' && !slot.wanted) void this.#unload(slot, process);
+        if (slot.probationUntil > 0) wakeAt = Math.min(wakeAt, this.#probation(slot, now));
         if (slot.phase !== 'absent' || !slot.wanted) continue;
         if (now < slot.retryAt) wakeAt = Math.min(wakeAt, slot.retryAt);
         else if (this.#mayLoad(slot)) void this.#load(slot, process);
@@ -145,10 +177,20 @@ export class Tenant {
     if (wakeAt < Infinity) this.#timer = setTimeout(() => this.#converge(), Math.max(1, wakeAt - now));
   }
 
-  /** Invariant 5: a suspect loads alone. */
+  /** Invariant 5. */
   #mayLoad(slot: Slot): boolean {
-    const loading = [...this.#slots.values()].filter((other) => other.phase === 'loading');
+    const others = [...this.#slots.values()];
+    if (others.some(({ probationUntil }) => probationUntil > 0)) return false;
+    const loading = others.filter((other) => other.phase === 'loading');
     return slot.suspect ? loading.length === 0 : loading.every((other) => !other.suspect);
+  }
+
+  /** Ends what has been held out; answers when the rest of it ends. */
+  #probation(slot: Slot, now: number): number {
+    if (slot.probationUntil > now) return slot.probationUntil;
+    slot.probationUntil = 0;
+    slot.suspect = false;
+    return now;
   }
 
   /** Invariant 7. */
@@ -173,35 +215,84 @@ export class Tenant {
 
   #start(payloadKeys: PayloadKeySet): void {
     const { takeWorker, logger } = this.context;
-    const process = new TenantProcess(takeWorker(), this.context, payloadKeys, (taskQueue) =>
-      this.#onFailed(process, taskQueue),
+    const process = new TenantProcess(takeWorker(), this.context, payloadKeys, (taskQueue, fault) =>
+      this.#onFailed(process, taskQueue, fault),
     );
     this.#process = process;
     logger.info({ workerPid: process.pid }, 'worker process in use');
-    void process.exited.then(({ code, signal }) => this.#onExit(process, code, signal));
+    void process.exited.then((end) => this.#onExit(process, end));
   }
 
-  #onExit(process: TenantProcess, code: number | null, signal: NodeJS.Signals | null): void {
-    this.#retiring.delete(process);
+  #onExit(process: TenantProcess, end: ProcessEnd): void {
+    const isRetired = this.#retiring.delete(process);
+    if (isRetired) this.#blameRetired(process, end);
     if (this.#process !== process) return;
     this.#process = undefined;
     const stable = performance.now() - process.startedAt >= STABLE_MS;
-    const loading = [...this.#slots.values()].filter((slot) => slot.phase === 'loading');
-    // One load alone explains the death: that artifact waits, the others need not.
-    this.#deaths = stable || loading.length === 1 ? 1 : this.#deaths + 1;
+    // Whose doing is known waits; the others need not.
+    const explained = this.#blame(process, end);
+    this.#deaths = stable || explained ? 1 : this.#deaths + 1;
     const delayMs = backoffMs(this.#deaths, RESTART);
     this.#restartAt = performance.now() + delayMs;
     this.context.logger.warn(
-      { workerPid: process.pid, code, signal, deaths: this.#deaths, delayMs },
+      { workerPid: process.pid, ...end, deaths: this.#deaths, delayMs },
       'worker process died',
     );
     this.#dropLoaded();
     this.#converge();
   }
 
-  #onFailed(process: TenantProcess, taskQueue: string): void {
+  /** Puts the end of a process down to a version, or makes suspects; answers whether one is known. */
+  #blame(process: TenantProcess, end: ProcessEnd): boolean {
+    const cause = causeOf(end, process.lot);
+    if (!cause) return false;
+    const queues = (which: (slot: Slot) => boolean): string[] =>
+      [...this.#slots].filter(([, slot]) => which(slot)).map(([queue]) => queue);
+    const loaded = queues(({ phase }) => phase === 'loaded');
+    const suspects = suspectsOf({
+      loading: queues(({ phase, askedOf }) => phase === 'loading' && askedOf === process),
+      onProbation: queues(({ probationUntil }) => probationUntil > 0),
+      loaded,
+      busy: loaded.filter((queue) => process.busyQueues.includes(queue)),
+    });
+    for (const queue of suspects) this.#slots.get(queue)!.suspect = true;
+    const [only] = suspects;
+    if (only === undefined || suspects.length > 1) {
+      if (suspects.length > 1) this.#crashes.unexplained();
+      return false;
+    }
+    const slot = this.#slots.get(only)!;
+    const delayMs = this.#crashed(slot, cause, end);
+    slot.retryAt = performance.now() + delayMs;
+    const { taskQueue, workflowName, workflowVersion } = slot.artifact;
+    this.context.logger.warn(
+      { taskQueue, workflowName, workflowVersion, cause, delayMs },
+      'it was this version',
+    );
+    return true;
+  }
+
+  /** One that was replaced for its memory may run out of it while it drains: the version whose task it had did it. */
+  #blameRetired(process: TenantProcess, end: ProcessEnd): void {
+    if (causeOf(end, process.lot) !== 'OUT_OF_MEMORY') return;
+    const [only, ...others] = process.busyQueues;
+    const slot = only === undefined ? undefined : this.#slots.get(only);
+    if (slot && others.length === 0) this.#crashed(slot, 'OUT_OF_MEMORY', end);
+  }
+
+  /** Counts a failure of a version (invariant 8); answers how long it waits. */
+  #crashed({ artifact }: Slot, cause: CrashCause, end?: ProcessEnd): number {
+    const { tenantId, artifactSha256 } = artifact;
+    const failures = this.#crashes.record(artifactSha256, performance.now());
+    const loop = this.#crashes.loop(failures, cause, end);
+    if (loop) this.context.onCrashLoop({ tenantId, artifactSha256, ...loop });
+    return backoffMs(failures, RELOAD_SUSPECT);
+  }
+
+  #onFailed(process: TenantProcess, taskQueue: string, fault: Fault): void {
     const slot = this.#slots.get(taskQueue);
     if (process !== this.#process || slot?.phase !== 'loaded') return;
+    if (fault === 'artifact') this.#crashed(slot, 'CRASHED');
     this.#backOff(slot, IN_ITS_LOG);
     this.#converge();
   }
@@ -220,6 +311,8 @@ export class Tenant {
 
   #toAbsent(slot: Slot): void {
     slot.phase = 'absent';
+    slot.probationUntil = 0;
+    delete slot.askedOf;
     slot.lease?.release();
     delete slot.lease;
   }
@@ -240,12 +333,11 @@ export class Tenant {
     const { artifact } = slot;
     const startedAt = performance.now();
     slot.phase = 'loading';
-    let handedOver = false;
     try {
       slot.lease = await this.context.cache.acquire(artifact);
       const fetchMs = Math.round(performance.now() - startedAt);
       failpoint('runner.before-load');
-      handedOver = this.#process === process;
+      slot.askedOf = process;
       const message = {
         taskQueue: artifact.taskQueue,
         sha256: artifact.artifactSha256,
@@ -264,15 +356,15 @@ export class Tenant {
       if (this.#process === process) {
         slot.phase = 'loaded';
         slot.failures = 0;
-        slot.suspect = false;
+        if (slot.suspect) slot.probationUntil = performance.now() + this.#crashes.probationMs;
       } else this.#toAbsent(slot);
     } catch (error) {
-      // The death of a process that had not been asked for this load yet says nothing about the artifact.
-      const died = error instanceof ProcessGoneError;
-      if (died && handedOver) slot.suspect = true;
-      if (died && !handedOver) this.#toAbsent(slot);
-      else if (error instanceof LoadRefusedError) this.#backOff(slot, IN_ITS_LOG);
-      else this.#backOff(slot, error instanceof Error ? error.message : String(error));
+      // Whose fault the end of the process was is known already.
+      if (error instanceof ProcessGoneError) this.#toAbsent(slot);
+      else if (error instanceof LoadRefusedError) {
+        if (error.fault === 'artifact') this.#crashed(slot, 'NOT_LOADABLE');
+        this.#backOff(slot, IN_ITS_LOG);
+      } else this.#backOff(slot, error instanceof Error ? error.message : String(error));
     }
     this.#converge();
   }

@@ -6,13 +6,17 @@ import { Tunnels } from '../egress/tunnels.js';
 import { WorkerHttp } from '../egress/worker-http.js';
 import { type GatewaySession } from '../gateway/gateway.js';
 import { type ConfigureMessage } from '../protocol.js';
+import { blobRoute, type BlobTarget } from './blob-routes.js';
 import { type WorkerPorts } from './worker-ports.js';
 
 /** What the services of one tenant's worker are made of. */
 export interface ServiceOptions {
+  tenantId: string;
   session: GatewaySession;
   serverUrl: string;
   egress: EgressPolicy;
+  /** Where the server has the tenant's large payloads. */
+  blobTarget: BlobTarget;
   /** Where an artifact lies that this worker was told to load. */
   artifactDir: (sha256: string) => string | undefined;
   logger: Logger;
@@ -21,7 +25,7 @@ export interface ServiceOptions {
 /** Puts behind a worker's ports what it finds there. @returns what it has to know of them; the ports end by themselves */
 export function serveWorker(
   ports: WorkerPorts,
-  { session, serverUrl, egress, artifactDir, logger }: ServiceOptions,
+  { tenantId, session, serverUrl, egress, blobTarget, artifactDir, logger }: ServiceOptions,
 ): Pick<ConfigureMessage, 'gateway' | 'apiBaseUrl' | 'supervisorUrl'> & { close: () => void } {
   ports.gateway.onConnection((socket) => session.accept(socket));
   const connect = egressConnect(egress);
@@ -30,6 +34,7 @@ export function serveWorker(
     [
       apiRoute(serverUrl),
       artifactRoute(artifactDir),
+      blobRoute(tenantId, blobTarget),
       tunnelRoute(tunnels, (host, refusal) => http.refused(host, refusal)),
     ],
     connect,
@@ -40,7 +45,7 @@ export function serveWorker(
   const { credential, namespace } = session;
   const supervisorUrl = `http://${ports.http.address}`;
   return {
-    gateway: { address: ports.gateway.address, credential, namespace },
+    gateway: { address: session.address ?? ports.gateway.address, credential, namespace },
     apiBaseUrl: supervisorUrl,
     supervisorUrl,
     close: () => tunnels.close(),

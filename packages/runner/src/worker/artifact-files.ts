@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { type LoadMessage } from '../protocol.js';
+import { PlatformFault } from './fault.js';
 
 /** Read before tenant code can change it. */
 const HOME = process.cwd();
@@ -20,9 +21,13 @@ export async function withArtifactFiles<T>(
     const names = hasActivities ? ['workflows.js', 'activities.cjs'] : ['workflows.js'];
     await Promise.all(
       names.map(async (name) => {
-        const response = await fetch(`${supervisorUrl}/artifacts/${sha256}/${name}`);
+        const response = await fetch(`${supervisorUrl}/artifacts/${sha256}/${name}`).catch(
+          (cause: unknown) => {
+            throw new PlatformFault('the supervisor cannot be reached', { cause });
+          },
+        );
         if (!response.ok)
-          throw new Error(`the supervisor has no ${name} of this artifact (${response.status})`);
+          throw new PlatformFault(`the supervisor has no ${name} of this artifact (${response.status})`);
         const file = join(
           dir,
           name === 'workflows.js' ? ARTIFACT_PATHS.workflowBundle : ARTIFACT_PATHS.activityBundle,

@@ -10,10 +10,11 @@
  * 3. After `drain` nothing polls and nothing can be loaded.
  * 4. A Worker that ends by itself is reported once through `onFailed` and is no longer held.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARTIFACT_PATHS } from '@pegasus-workflows/contracts';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
-import { payloadCodec, type PayloadKeys, type TenantPayloadCodec } from '@pegasus-workflows/kit/payloads';
+import { type PayloadKeys, type TenantPayloadCodec } from '@pegasus-workflows/kit/payloads';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import {
   GATEWAY_CREDENTIAL_HEADER,
@@ -23,10 +24,13 @@ import {
 } from '../protocol.js';
 import { loadActivities } from './activities.js';
 import { activityInterceptor, type ActivityGauge } from './activity-interceptor.js';
+import { workerCodec } from './codec.js';
 import { workflowLogSinks } from './logging.js';
+import { PlatformFault } from './fault.js';
 import { type LogCapture } from './logs/capture.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { TUNING } from './tuning.js';
+import { guardedBundle } from './workflow-context.js';
 
 /** What to load, and the folder that its files are in while it is loaded. */
 export type LoadFrom = LoadMessage & { artifactDir: string };
@@ -59,15 +63,15 @@ export class WorkerHost {
     private readonly logger: Logger,
     private readonly onFailed: (taskQueue: string, error: unknown) => void,
   ) {
-    this.#codec = payloadCodec(config.tenantId, keys);
+    this.#codec = workerCodec(config, keys);
   }
 
   /** Starts polling the artifact's task queue. Rejects with the reason when it cannot be loaded. */
   async load(message: LoadFrom): Promise<void> {
     const { taskQueue } = message;
-    if (this.#draining) throw new Error('this worker is draining');
+    if (this.#draining) throw new PlatformFault('this worker is draining');
     if (this.#loaded.has(taskQueue) || this.#loading.has(taskQueue))
-      throw new Error(`${taskQueue} is loaded already`);
+      throw new PlatformFault(`${taskQueue} is loaded already`);
     this.#loading.add(taskQueue);
     try {
       const gauge: ActivityGauge = { running: 0, touchedAt: performance.now() };
@@ -82,7 +86,7 @@ export class WorkerHost {
       // Drained while the Worker was being made: it must not poll (invariant 3).
       if (this.#draining) {
         this.#stop(loaded);
-        throw new Error('this worker is draining');
+        throw new PlatformFault('this worker is draining');
       }
     } finally {
       this.#loading.delete(taskQueue);
@@ -145,7 +149,7 @@ export class WorkerHost {
       grpcCompression: { codec: 'none' },
     }).catch((error: unknown) => {
       this.#connection = undefined;
-      throw error;
+      throw new PlatformFault(`the gateway: ${error instanceof Error ? error.message : String(error)}`);
     });
     return this.#connection;
   }
@@ -158,6 +162,9 @@ export class WorkerHost {
     const connection = await this.#connect();
     return Worker.create({
       ...TUNING,
+      maxConcurrentActivityTaskExecutions: this.config.slots.activities,
+      maxConcurrentLocalActivityExecutions: this.config.slots.activities,
+      maxConcurrentWorkflowTaskExecutions: this.config.slots.workflowTasks,
       connection,
       namespace: this.config.gateway.namespace,
       taskQueue,
@@ -165,7 +172,7 @@ export class WorkerHost {
       // Told, so that the SDK does not hash megabytes of bundle to make one up.
       buildId: message.sha256,
       dataConverter: { payloadCodecs: [this.#codec] },
-      workflowBundle: { codePath: join(artifactDir, ARTIFACT_PATHS.workflowBundle) },
+      workflowBundle: { codePath: await guarded(join(artifactDir, ARTIFACT_PATHS.workflowBundle)) },
       ...(activities ? { activities: activities.activities } : {}),
       sinks: workflowLogSinks(this.capture, taskQueue),
       interceptors: {
@@ -184,4 +191,10 @@ export class WorkerHost {
       shutdownForceTime: this.config.drainMs + FORCE_AFTER_MS,
     });
   }
+}
+
+/** Guards a workflow bundle in place: from its file the SDK takes it as it is, given as text it would be written anew. */
+async function guarded(codePath: string): Promise<string> {
+  await writeFile(codePath, guardedBundle(await readFile(codePath, 'utf8')));
+  return codePath;
 }

@@ -14,6 +14,7 @@ import { OWN_NETWORK_ARGUMENT } from '../own-network-ports.js';
 import { toWorkerSchema, WORKER_EXIT, type FromWorker, type ToWorker } from '../protocol.js';
 import { CHANNEL_FD } from '../sandbox/sandbox.js';
 import { withArtifactFiles } from './artifact-files.js';
+import { faultOf, PlatformFault } from './fault.js';
 import { type WorkerHost } from './host.js';
 import { LogCapture } from './logs/capture.js';
 import { handOutPorts, tunnelConnections } from './own-network.js';
@@ -90,7 +91,7 @@ async function handle(message: ToWorker): Promise<void> {
       process.env = runtimeEnv(process.env, message.apiBaseUrl);
       host = createHost(message, questions, capture, logger, (taskQueue, error) => {
         logger.error({ taskQueue, err: error }, 'temporal worker failed');
-        send({ type: 'load-failed', taskQueue, reason: describe(error) });
+        send({ type: 'load-failed', taskQueue, reason: describe(error), fault: faultOf(error) });
       });
       return;
     case 'load': {
@@ -98,14 +99,14 @@ async function handle(message: ToWorker): Promise<void> {
       const { taskQueue } = message;
       try {
         const loading = host;
-        if (!loading) throw new Error('load before configure');
+        if (!loading) throw new PlatformFault('load before configure');
         await withArtifactFiles(supervisorUrl, message, (artifactDir) =>
           loading.load({ ...message, artifactDir }),
         );
         send({ type: 'loaded', taskQueue, durationMs: Math.round(performance.now() - startedAt) });
       } catch (error) {
         logger.error({ taskQueue, err: error }, 'artifact could not be loaded');
-        send({ type: 'load-failed', taskQueue, reason: describe(error) });
+        send({ type: 'load-failed', taskQueue, reason: describe(error), fault: faultOf(error) });
       }
       return;
     }

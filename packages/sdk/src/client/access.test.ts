@@ -46,7 +46,15 @@ describe('members, keys, tenants and the audit log', () => {
       openExecutions: { limit: 5, used: 1 },
       executionsToday: { limit: 100, used: 2, resetsAt: at },
       payloadBytes: { limit: null },
-      storageBytes: { limit: null, used: 10, artifacts: 1, uploads: 2, storedValues: 3, projections: 4 },
+      storageBytes: {
+        limit: null,
+        used: 10,
+        artifacts: 1,
+        uploads: 2,
+        storedValues: 3,
+        projections: 4,
+        payloads: 0,
+      },
     };
     server.answer(json(200, { data: use }));
     expect(await client.quotas()).toEqual(use);

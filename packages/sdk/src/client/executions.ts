@@ -147,7 +147,8 @@ export class ExecutionsApi {
           field: 'data',
         });
       yield* rows;
-      if (!last || rows.length < pageSize) return;
+      // A page may end early where its rows are large: only an empty one is the end.
+      if (!last) return;
       before = last.id;
     }
   }

@@ -17,6 +17,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   QUERY_REJECTED: 'Ask for a query that the run knows (its handlers list them), with the arguments it takes.',
   TEMPORAL_QUERY_FAILED:
     "Try again in a moment: the run's worker may still be starting. If it stays, look at the log of the runner.",
+  WORKFLOW_QUARANTINED:
+    'Read why (pegasus-workflows workflows logs), publish a version that is mended, or let this one run again: pegasus-workflows workflows release.',
   WORKFLOWS_DISABLED: 'Workflows are switched off on this platform: ask its operator.',
   CONCURRENCY_LIMIT: 'Wait for open executions to finish, or ask the operator for a higher limit.',
   DAILY_QUOTA_EXCEEDED: 'Run again tomorrow, or ask the operator for a higher quota.',

@@ -124,6 +124,12 @@ export class WorkflowsApi {
     return (await this.#transport.json(call, dataOf(readWorkflow), options)).data;
   }
 
+  /** Lets a version run again that was quarantined because its worker crashed; its open runs go on. */
+  async release(workflowId: string, options: CallOptions = {}): Promise<Workflow> {
+    const call = { method: 'POST', path: `${pathOf(workflowId)}/release`, repeatable: true } as const;
+    return (await this.#transport.json(call, dataOf(readWorkflow), options)).data;
+  }
+
   /**
    * Retires a version: it starts nothing any more, its triggers are gone, no list shows it; its executions stay. A
    * CONFLICT while executions are open, unless `force` leaves them to end by themselves.

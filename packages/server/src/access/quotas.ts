@@ -2,9 +2,12 @@ import { type QuotaUse } from '@pegasus-workflows/contracts';
 import { and, count, eq, gte, inArray } from 'drizzle-orm';
 import { type Principal, type Services } from '../infra/context.js';
 import { executions, tenants } from '../infra/schema.js';
+import { BURST_SECONDS } from '../executions/admission.js';
 import { storageUse, totalOf } from './storage-quota.js';
 
 const DAY_MS = 86_400_000;
+
+const startRate = (limit: number) => ({ limit, burst: limit * BURST_SECONDS });
 
 /** The caller's limits, and what the database says is used of each. */
 export async function quotaUse(
@@ -35,6 +38,7 @@ export async function quotaUse(
         used: today?.n ?? 0,
         resetsAt: new Date(midnight.getTime() + DAY_MS).toISOString(),
       },
+      startsPerSecond: startRate(tenant?.maxStartsPerSecond ?? settings.maxStartsPerSecond),
       payloadBytes: { limit: tenant?.maxPayloadBytes ?? null },
       storageBytes: { limit: tenant?.maxStorageBytes ?? null, used: totalOf(storage), ...storage },
     };

@@ -21,6 +21,7 @@ interface StorageUse {
   uploads: number;
   storedValues: number;
   projections: number;
+  payloads: number;
 }
 
 /** What the tenant of the transaction stores, in bytes. */
@@ -34,14 +35,15 @@ export async function storageUse(tx: Tx, tenantId: string): Promise<StorageUse> 
     (select coalesce(sum(octet_length(value)), 0)::float8 from stored_values where tenant_id = ${tenantId})
       as "storedValues",
     (select coalesce(sum(octet_length(state::text)), 0)::float8 from integration_projections
-      where tenant_id = ${tenantId}) as projections`);
-  const { artifacts, uploads, storedValues, projections } = rows[0]!;
-  return { artifacts, uploads, storedValues, projections };
+      where tenant_id = ${tenantId}) as projections,
+    (select coalesce(sum(bytes), 0)::float8 from payload_blobs where tenant_id = ${tenantId}) as payloads`);
+  const { artifacts, uploads, storedValues, projections, payloads } = rows[0]!;
+  return { artifacts, uploads, storedValues, projections, payloads };
 }
 
 /** All of it. */
-export function totalOf({ artifacts, uploads, storedValues, projections }: StorageUse): number {
-  return artifacts + uploads + storedValues + projections;
+export function totalOf({ artifacts, uploads, storedValues, projections, payloads }: StorageUse): number {
+  return artifacts + uploads + storedValues + projections + payloads;
 }
 
 /** Throws STORAGE_QUOTA_EXCEEDED when the tenant would store more than it may, were the transaction to commit. */

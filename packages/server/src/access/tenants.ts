@@ -33,14 +33,15 @@ type Ports = Pick<Services, 'db' | 'clock'>;
 const ADMIN_ACCOUNT = 'admin';
 
 function toTenant(row: TenantRow): Tenant {
-  const { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes } = row;
+  const { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes, maxStartsPerSecond } =
+    row;
   return {
     id: row.id,
     slug: row.slug,
     displayName: row.displayName,
     isPlatform: row.isPlatform,
     disabledAt: row.disabledAt?.toISOString() ?? null,
-    quotas: { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes },
+    quotas: { maxOpenExecutions, maxExecutionsPerDay, maxPayloadBytes, maxStorageBytes, maxStartsPerSecond },
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };

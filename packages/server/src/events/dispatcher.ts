@@ -5,6 +5,7 @@ import { type ExecutionEngine } from '../executions/engine.js';
 import { type Place } from '../executions/open-counts.js';
 import { insertQueuedRuns, type QueuedRun } from '../executions/queued.js';
 import { type ExecutionRow } from '../executions/row.js';
+import { refuseIfQuarantined } from '../executions/runnable.js';
 import { type RunnableWorkflow } from '../executions/workflow-cache.js';
 import { type Database, type Tx } from '../infra/database.js';
 import { exponentialBackoff, NotNowError, OutboxWorker, type OutboxItem } from '../infra/outbox.js';
@@ -22,9 +23,10 @@ import { Starts } from './starts.js';
  * Invariants
  * 1. An (event, trigger) has at most one execution, whatever is killed or delivered again: its id is made of the two.
  * 2. An event's item ends only with the executions of all triggers that want it, in one transaction.
- * 3. A trigger whose run cannot be started (a quota, a missing secret) holds up no other: theirs are started, the
+ * 3. A trigger whose run cannot be started (a quota, a quarantine, a missing secret) holds up no other: theirs are started, the
  *    item is tried again for what is missing, and becomes a dead letter that names the trigger and the reason.
- * 4. Nothing is taken while the server does not run workflows; a disabled tenant's events wait and count no attempt.
+ * 4. Nothing is taken while the server does not run workflows; events of a disabled tenant, or of one that starts too
+ *    much at once, wait and count no attempt.
  * 5. A place in the tenant's quotas is taken before the row is written, and given back when none came of it.
  */
 const MAXIMUM_ATTEMPTS = 12;
@@ -169,6 +171,7 @@ export class EventDispatcher {
     const { requirements, workflowCache } = this.#parts.engine;
     const workflow = await workflowCache.get(tenantId, workflowId);
     if (!workflow) throw new PegasusError('NOT_FOUND', 'The workflow is not there.');
+    refuseIfQuarantined(workflow);
     await requirements.require(tenantId, workflowId);
     return workflow;
   }
@@ -223,6 +226,8 @@ function isRefusal(error: unknown): error is PegasusError {
 }
 
 function reasonOf(error: PegasusError, { triggerId, workflowId }: Pair): Error {
+  if (error.code === 'RATE_LIMITED')
+    return new NotNowError(error.message, (error.retryAfterSeconds ?? 1) * 1_000);
   // Only a disabled tenant is refused like that: its events wait until it is enabled.
   if (error.code === 'FORBIDDEN') return new NotNowError(error.message, DISABLED_RETRY_MS);
   return new Error(`The trigger ${triggerId} cannot start the workflow ${workflowId}: ${error.message}`);

@@ -133,7 +133,7 @@ function mountEmit(app: OpenAPIHono<AppEnv>, { events }: EventCalls): void {
       request: {
         params: ofType,
         body: emitRequestSchema,
-        maxBodyBytes: LIMITS.runInputBytes,
+        maxBodyBytes: LIMITS.eventBytes,
         emptyBody: {},
       },
       dryRun: {

@@ -1,4 +1,5 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { TokenBuckets } from '@pegasus-workflows/kit';
 import { eq } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { tenants } from '../infra/schema.js';
@@ -14,10 +15,13 @@ import { type ExecutionStore } from './store.js';
  * Invariants
  * 1. A place is taken only after the tenant's quotas and its starts of today are known.
  * 2. Nothing of a disabled tenant is let in.
+ * 3. In any t seconds at most `startsPerSecond · ({@link BURST_SECONDS} + t)` runs of a tenant are let in that begin now.
  */
 export interface TenantQuotas {
   open: number;
   perDay: number;
+  /** Runs that may begin per second, in the long run. */
+  startsPerSecond: number;
   /** Bytes of JSON of a run's input or an event's payload; no limit but the request's own when null. */
   payloadBytes: number | null;
   disabled: boolean;
@@ -26,24 +30,34 @@ export interface TenantQuotas {
 const REMEMBER_MS = 5_000;
 const CAPACITY = 10_000;
 
+/** How many seconds' worth of starts may come at once. */
+export const BURST_SECONDS = 10;
+
 export interface AdmissionParts {
   db: Database;
   store: ExecutionStore;
   counts: OpenCounts;
   /** The platform's own. */
-  limits: { open: number; perDay: number };
+  limits: { open: number; perDay: number; startsPerSecond: number; valueBytes: number };
+  clock: () => Date;
 }
 
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #known = new Map<string, { quotas: TenantQuotas; until: number }>();
 
+  readonly #starts: TokenBuckets;
+
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
+    this.#starts = new TokenBuckets(rateOf(parts.limits), parts.clock);
   }
 
-  /** Takes a place. Throws FORBIDDEN, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED. */
-  async admit(tenantId: string): Promise<Place> {
+  /**
+   * Takes a place. `begins`: whether the run begins now, which is what the rate is about. Throws FORBIDDEN, RATE_LIMITED
+   * with the time to wait, CONCURRENCY_LIMIT, DAILY_QUOTA_EXCEEDED.
+   */
+  async admit(tenantId: string, { begins = true }: { begins?: boolean } = {}): Promise<Place> {
     const { counts, store } = this.#parts;
     const quotas = await this.quotas(tenantId);
     if (quotas.disabled) {
@@ -52,13 +66,24 @@ export class Admission {
     if (!counts.knowsToday(tenantId)) {
       counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
     }
-    return counts.take(tenantId, quotas);
+    const place = counts.take(tenantId, quotas);
+    const waitSeconds = begins ? this.#starts.take(tenantId, rateOf(quotas)) : 0;
+    if (waitSeconds === 0) return place;
+    place.giveBack();
+    throw new PegasusError(
+      'RATE_LIMITED',
+      `This tenant may start ${quotas.startsPerSecond} runs a second in the long run; try again in ${waitSeconds} s.`,
+      { retryAfterSeconds: waitSeconds },
+    );
   }
 
-  /** Throws PAYLOAD_TOO_LARGE when a payload is over the tenant's quota. `what` begins the sentence. */
+  /**
+   * Throws PAYLOAD_TOO_LARGE when a payload is over the tenant's quota, or larger than the platform passes on whatever
+   * it is compressed to. `what` begins the sentence.
+   */
   async refuseIfTooLarge(tenantId: string, what: string, payload: unknown): Promise<void> {
-    const { payloadBytes } = await this.quotas(tenantId);
-    if (payloadBytes === null) return;
+    const quotas = await this.quotas(tenantId);
+    const payloadBytes = Math.min(quotas.payloadBytes ?? Infinity, this.#parts.limits.valueBytes);
     const bytes = Buffer.byteLength(JSON.stringify(payload) ?? '');
     if (bytes <= payloadBytes) return;
     throw new PegasusError(
@@ -87,8 +112,13 @@ export class Admission {
     return {
       open: tenant?.maxOpenExecutions ?? limits.open,
       perDay: tenant?.maxExecutionsPerDay ?? limits.perDay,
+      startsPerSecond: tenant?.maxStartsPerSecond ?? limits.startsPerSecond,
       payloadBytes: tenant?.maxPayloadBytes ?? null,
       disabled: (tenant?.disabledAt ?? null) !== null,
     };
   }
+}
+
+function rateOf({ startsPerSecond }: { startsPerSecond: number }) {
+  return { perSecond: startsPerSecond, burst: startsPerSecond * BURST_SECONDS };
 }

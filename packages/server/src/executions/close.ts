@@ -1,10 +1,10 @@
-import { type ExecutionStatus } from '@pegasus-workflows/contracts';
+import { LIMITS, type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { failureSentence, oneLine } from '../infra/failure-text.js';
 import { scanJson } from '../infra/json-scan.js';
 import { type RunClose } from '../infra/temporal.js';
 
-/** Largest result a row keeps, in bytes of JSON. Temporal's own limit for one payload. */
-export const RESULT_BYTES_MAX = 2 * 1024 * 1024;
+/** Largest result a row keeps, in bytes of JSON: what an input may have at most. */
+export const RESULT_BYTES_MAX = LIMITS.runInputBytes;
 
 /** Deepest result a row keeps, far from where JSON's recursion ends in Node and in PostgreSQL. */
 export const RESULT_DEPTH_MAX = 500;

@@ -65,10 +65,13 @@ export interface ExecutionEngine {
   close(): Promise<void>;
 }
 
+type EngineServices = Pick<
+  Services,
+  'db' | 'vault' | 'artifacts' | 'logger' | 'settings' | 'clock' | 'temporal' | 'metrics'
+>;
+
 /** Puts the parts together; nothing runs yet. */
-export function createExecutionEngine(
-  services: Omit<Services, 'findKey' | 'verifier' | 'audit' | 'keyUsage' | 'payloadKeys'>,
-): ExecutionEngine {
+export function createExecutionEngine(services: EngineServices): ExecutionEngine {
   const { db, temporal, settings, clock } = services;
   const logger = services.logger.child({ area: 'executions' });
   const metrics = executionMetrics(services.metrics);
@@ -87,13 +90,19 @@ export function createExecutionEngine(
     counts,
     demand: new DemandSet(clock),
     workflowCache: new WorkflowCache(db),
+    maxRunSeconds: settings.maxRunSeconds,
     starting: new Map<string, Promise<unknown>>(),
   };
   const queued = new QueuedRuns(shared);
   const reconciler = new Reconciler({ ...shared, queued });
   const store = new ExecutionStore(db);
-  const limits = { open: settings.maxOpenExecutions, perDay: settings.maxExecutionsPerDay };
-  const admission = new Admission({ db, store, counts, limits });
+  const limits = {
+    open: settings.maxOpenExecutions,
+    perDay: settings.maxExecutionsPerDay,
+    startsPerSecond: settings.maxStartsPerSecond,
+    valueBytes: settings.payloadBlobs.maxBytes,
+  };
+  const admission = new Admission({ db, store, counts, clock, limits });
   const held = new HeldRuns({ ...shared, queued });
   outcome.onPlaceFree = () => held.kick();
   const requirements = new RequirementCheck(db);

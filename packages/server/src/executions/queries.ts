@@ -8,6 +8,7 @@ import {
   type TemporalPort,
 } from '../infra/temporal.js';
 import { type DemandSet } from '../internal/demand.js';
+import { throwIfValueRefused } from './refused-value.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionRow } from './row.js';
 import { WorkerCalls } from './worker-calls.js';
@@ -116,6 +117,7 @@ export class Queries {
     const outcome = await this.#parts.temporal
       .query(row.temporalWorkflowId, message, limits)
       .catch((error: unknown) => {
+        throwIfValueRefused(error);
         const reason = oneLine(error instanceof Error ? error.message : String(error), 500);
         const sentence = `Temporal did not answer the query: ${reason}. Try again.`;
         throw new PegasusError('TEMPORAL_QUERY_FAILED', sentence, { cause: error });

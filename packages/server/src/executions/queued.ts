@@ -72,6 +72,7 @@ export interface QueuedRunsParts {
   logger: Logger;
   clock: () => Date;
   metrics: ExecutionMetrics;
+  maxRunSeconds: number;
   outcome: OutcomeWriter;
   watchers: Watchers;
   demand: DemandSet;

@@ -14,6 +14,7 @@ import { executions, workflows } from '../infra/schema.js';
 import { TEMPORAL_DEADLINES, type TemporalPort, type VisibleRun } from '../infra/temporal.js';
 import { type ArtifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type ExecutionMetrics } from './metrics.js';
+import { quarantinedArtifacts } from '../workflows/quarantine.js';
 import { isOutage } from './outage.js';
 import { type OpenCounts } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
@@ -91,6 +92,7 @@ export class Reconciler {
     await outcome.settledAll();
     counts.beginCount();
     const begunAt = demand.beginPass();
+    demand.suspendOnly(begunAt, await this.#parts.db.system(quarantinedArtifacts));
     // Rows first: they alone say what is in demand when the server starts before Temporal does.
     const rows = await this.#openRows();
     counts.endCount(countBy(rows, (row) => row.tenantId));

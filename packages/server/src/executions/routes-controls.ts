@@ -49,7 +49,14 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       summary:
         'Call an update handler of an open run and wait for its result. The `Idempotency-Key` is the update’s id.',
       request: { params: ofExecution, body: updateRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
-      errors: ['EXECUTION_NOT_OPEN', 'UPDATE_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_UPDATE_FAILED'],
+      errors: [
+        'EXECUTION_NOT_OPEN',
+        'UPDATE_REJECTED',
+        'WORKFLOW_QUARANTINED',
+        'CONCURRENCY_LIMIT',
+        'TEMPORAL_UPDATE_FAILED',
+        'STORAGE_QUOTA_EXCEEDED',
+      ],
       responses: updateResponses,
     },
     async ({ params, body: { name, args = [], waitSeconds }, principal, c }) => {
@@ -68,7 +75,13 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       action: 'ReadWorkflow',
       summary: 'What became of an update; with `waitSeconds`, as soon as it has completed.',
       request: { params: ofUpdate, query: updateQuerySchema },
-      errors: ['EXECUTION_NOT_OPEN', 'UPDATE_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_UPDATE_FAILED'],
+      errors: [
+        'EXECUTION_NOT_OPEN',
+        'UPDATE_REJECTED',
+        'WORKFLOW_QUARANTINED',
+        'CONCURRENCY_LIMIT',
+        'TEMPORAL_UPDATE_FAILED',
+      ],
       responses: updateResponses,
     },
     async ({ params, query, principal, c }) => {

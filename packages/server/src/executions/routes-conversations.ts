@@ -32,7 +32,7 @@ export function mountConversations(
       audited: 'signal',
       summary: 'Send a signal to an open run. A repeated `Idempotency-Key` counts once.',
       request: { params: ofExecution, body: signalRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
-      errors: ['EXECUTION_NOT_OPEN', 'CONFLICT', 'TEMPORAL_SIGNAL_FAILED'],
+      errors: ['EXECUTION_NOT_OPEN', 'CONFLICT', 'TEMPORAL_SIGNAL_FAILED', 'STORAGE_QUOTA_EXCEEDED'],
       responses: {
         202: { description: 'The execution; its run has the signal.', schema: dataOf(executionSchema) },
       },
@@ -51,7 +51,14 @@ export function mountConversations(
       summary:
         'Ask a run, open or ended, and change nothing. A worker is started for it where none runs. `__stack_trace` tells where the run waits.',
       request: { params: ofExecution, body: queryRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
-      errors: ['EXECUTION_NOT_OPEN', 'QUERY_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_QUERY_FAILED'],
+      errors: [
+        'EXECUTION_NOT_OPEN',
+        'QUERY_REJECTED',
+        'WORKFLOW_QUARANTINED',
+        'CONCURRENCY_LIMIT',
+        'TEMPORAL_QUERY_FAILED',
+        'STORAGE_QUOTA_EXCEEDED',
+      ],
       responses: { 200: { description: 'What the handler returned.', schema: dataOf(queryAnswerSchema) } },
     },
     async ({ params, body: { name, args = [] }, principal, c }) => {
@@ -68,7 +75,13 @@ export function mountConversations(
       summary:
         'The signals, queries and updates that a run answers to at present, as its own code has set them.',
       request: { params: ofExecution },
-      errors: ['EXECUTION_NOT_OPEN', 'QUERY_REJECTED', 'CONCURRENCY_LIMIT', 'TEMPORAL_QUERY_FAILED'],
+      errors: [
+        'EXECUTION_NOT_OPEN',
+        'QUERY_REJECTED',
+        'WORKFLOW_QUARANTINED',
+        'CONCURRENCY_LIMIT',
+        'TEMPORAL_QUERY_FAILED',
+      ],
       responses: { 200: { description: 'The handlers.', schema: dataOf(handlersSchema) } },
     },
     async ({ params, principal, c }) =>

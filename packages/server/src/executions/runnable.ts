@@ -5,17 +5,19 @@ import { type RunnableWorkflow } from './workflow-cache.js';
 export const START_ERRORS = [
   'WORKFLOW_MUST_FORK',
   'CONFLICT',
+  'WORKFLOW_QUARANTINED',
   'WORKFLOWS_DISABLED',
   'WORKFLOW_NOT_EXECUTABLE',
   'REQUIREMENTS_MISSING',
   'CONCURRENCY_LIMIT',
   'DAILY_QUOTA_EXCEEDED',
+  'RATE_LIMITED',
   'TEMPORAL_START_FAILED',
 ] as const satisfies readonly ErrorCode[];
 
 /**
  * Whether a tenant can start runs of a version. Throws WORKFLOW_MUST_FORK, CONFLICT for a retired one,
- * WORKFLOWS_DISABLED, WORKFLOW_NOT_EXECUTABLE.
+ * WORKFLOW_QUARANTINED, WORKFLOWS_DISABLED, WORKFLOW_NOT_EXECUTABLE.
  */
 export function refuseUnlessRunnable(
   tenantId: string,
@@ -23,6 +25,7 @@ export function refuseUnlessRunnable(
   workflowsEnabled: boolean,
 ): void {
   refuseUnlessOwn(tenantId, workflow);
+  refuseIfQuarantined(workflow);
   if (!workflowsEnabled) {
     throw new PegasusError(
       'WORKFLOWS_DISABLED',
@@ -35,6 +38,19 @@ export function refuseUnlessRunnable(
       'The runner has no runtime for this artifact; publish it as a TypeScript workflow.',
     );
   }
+}
+
+/** Throws WORKFLOW_QUARANTINED, with the reason and what to do. */
+export function refuseIfQuarantined({
+  name,
+  version,
+  quarantine,
+}: Pick<RunnableWorkflow, 'name' | 'version' | 'quarantine'>): void {
+  if (quarantine === null) return;
+  throw new PegasusError(
+    'WORKFLOW_QUARANTINED',
+    `${name}@${version} is quarantined since ${quarantine.at}: ${quarantine.reason} Publish a version that is mended, or release this one.`,
+  );
 }
 
 /** What concerns the version alone, and holds for its triggers too. Throws WORKFLOW_MUST_FORK and CONFLICT. */

@@ -49,6 +49,7 @@ export interface ServiceParts {
   logger: Logger;
   clock: () => Date;
   metrics: ExecutionMetrics;
+  maxRunSeconds: number;
   outcome: OutcomeWriter;
   watchers: Watchers;
   wakeups: Wakeups<ExecutionRow>;

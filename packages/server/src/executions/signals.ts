@@ -3,6 +3,7 @@ import { isTerminal, PegasusError, type Execution, type ExecutionStatus } from '
 import { oneLine } from '../infra/failure-text.js';
 import { TemporalError, type RunMessage, type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
+import { throwIfValueRefused } from './refused-value.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { toExecution, type ExecutionRow } from './row.js';
 
@@ -39,7 +40,7 @@ export class Signals {
 
   /**
    * Sends one signal; answers with the execution. Throws NOT_FOUND, EXECUTION_NOT_OPEN when it has ended or has not
-   * started, CONFLICT when the key was used for another signal of this execution, TEMPORAL_SIGNAL_FAILED.
+   * started, CONFLICT when the key was used for another signal of this execution, TEMPORAL_SIGNAL_FAILED, STORAGE_QUOTA_EXCEEDED, PAYLOAD_TOO_LARGE.
    */
   async send(
     caller: Caller,
@@ -64,6 +65,7 @@ export class Signals {
     const outcome = await temporal
       .signal(row.temporalWorkflowId, { ...message, requestId: idempotencyKey })
       .catch((error: unknown) => {
+        throwIfValueRefused(error);
         throw new PegasusError('TEMPORAL_SIGNAL_FAILED', failureOf(error), { cause: error });
       });
     if (outcome === 'sent') {

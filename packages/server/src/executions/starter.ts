@@ -1,7 +1,7 @@
-import pLimit from 'p-limit';
-import { artifactTaskQueue, temporalWorkflowId } from '@pegasus-workflows/contracts';
+import { artifactTaskQueue, PegasusError, temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
+import { FairLimit } from '../infra/fair-limit.js';
 import { TEMPORAL_DEADLINES, TemporalError, type TemporalPort } from '../infra/temporal.js';
 import { type ExecutionMetrics } from './metrics.js';
 import { type ExecutionRow } from './row.js';
@@ -30,14 +30,24 @@ export type StartResult =
  * sent; the others wait their turn here.
  */
 const STARTS_AT_ONCE = 48;
-const inTurn = pLimit(STARTS_AT_ONCE);
+/** Of one tenant, so that another's start does not stand behind a flood in Temporal. */
+const STARTS_OF_A_TENANT = 16;
+const inTurn = new FairLimit({ width: STARTS_AT_ONCE, perKey: STARTS_OF_A_TENANT });
+
+export interface StarterParts {
+  temporal: TemporalPort;
+  logger: Logger;
+  metrics: ExecutionMetrics;
+  /** The platform's limit for a run without a shorter one of its own. */
+  maxRunSeconds: number;
+}
 
 /** Starts an execution's run in Temporal; repeating it is harmless. Never rejects. */
 export async function startRun(
-  { temporal, logger, metrics }: { temporal: TemporalPort; logger: Logger; metrics: ExecutionMetrics },
+  { temporal, logger, metrics, maxRunSeconds }: StarterParts,
   run: RunToStart,
 ): Promise<StartResult> {
-  const result = await inTurn(() => tryStart(temporal, run));
+  const result = await inTurn.run(run.workflow.tenantId, () => tryStart(temporal, run, maxRunSeconds));
   metrics.starts.inc({ result: result.kind });
   if (result.kind !== 'started') {
     logger.warn(
@@ -51,6 +61,7 @@ export async function startRun(
 async function tryStart(
   temporal: TemporalPort,
   { executionId, workflow, input, triggerSource, priority, dryRun }: RunToStart,
+  maxRunSeconds: number,
 ): Promise<StartResult> {
   const workflowId = temporalWorkflowId(workflow.tenantId, workflow.name, executionId);
   // An event's row holds the workflow's whole argument; every other input is wrapped.
@@ -61,7 +72,7 @@ async function tryStart(
       requestId: executionId,
       workflowType: workflow.workflowType ?? '',
       taskQueue: artifactTaskQueue(workflow.tenantId, workflow.artifactSha256, dryRun),
-      executionTimeoutSeconds: workflow.timeoutSeconds ?? undefined,
+      executionTimeoutSeconds: Math.min(workflow.timeoutSeconds ?? maxRunSeconds, maxRunSeconds),
       priority: priority ?? undefined,
       argument,
     });
@@ -69,7 +80,9 @@ async function tryStart(
   } catch (error) {
     const reason = oneLine(error instanceof Error ? error.message : String(error), 500);
     if (error instanceof TemporalError && error.certainty === 'refused') {
-      return { kind: 'refused', message: `Temporal refused the start: ${reason}` };
+      // A value that cannot be kept never came to Temporal.
+      const says = error.cause instanceof PegasusError ? '' : 'Temporal refused the start: ';
+      return { kind: 'refused', message: `${says}${reason}` };
     }
     const found = await temporal
       .describe(workflowId, { deadlineMs: TEMPORAL_DEADLINES.startCheck })

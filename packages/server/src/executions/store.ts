@@ -1,5 +1,5 @@
 import { PegasusError, type ExecutionStatus } from '@pegasus-workflows/contracts';
-import { and, count, eq, gte, inArray, lt, or, sql } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, gte, inArray, lt, or, sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { executions } from '../infra/schema.js';
 import { type ExecutionRow } from './row.js';
@@ -23,6 +23,13 @@ export interface PageQuery {
 
 /** As the indexes are: without `nulls last`, PostgreSQL would sort, though no column can be null. */
 const NEWEST_FIRST = [sql`${executions.createdAt} desc nulls last`, sql`${executions.id} desc nulls last`];
+
+/** What the inputs and results of a page may have together, in bytes of JSON, beside its last row's. */
+export const PAGE_BYTES = 32 * 1024 * 1024;
+const VALUE_BYTES =
+  sql<number>`coalesce(octet_length(${executions.input}::text), 0) + coalesce(octet_length(${executions.result}::text), 0)`.as(
+    'bytes',
+  );
 
 /** The statements of the API on executions; each call is one transaction confined to the caller's tenant. */
 export class ExecutionStore {
@@ -102,7 +109,8 @@ export class ExecutionStore {
   }
 
   /**
-   * A page, newest first; rows of one instant are ordered by id, so pages neither repeat nor skip a row.
+   * A page, newest first; rows of one instant are ordered by id, so pages neither repeat nor skip a row. It ends early
+   * where its inputs and results reach {@link PAGE_BYTES}, after one row at least.
    * The cursor is a place in time, so it need not pass the filters itself, nor go on passing them. Throws
    * VALIDATION_ERROR when `before` is not an execution of this workflow and tenant, or `since` is after `until`.
    */
@@ -139,8 +147,8 @@ export class ExecutionStore {
             and(eq(executions.createdAt, cursor.createdAt), lt(executions.id, cursor.id)),
           )
         : undefined;
-      return tx
-        .select()
+      const page = tx
+        .select({ id: executions.id, createdAt: executions.createdAt, bytes: VALUE_BYTES })
         .from(executions)
         .where(
           and(
@@ -152,7 +160,20 @@ export class ExecutionStore {
           ),
         )
         .orderBy(...NEWEST_FIRST)
-        .limit(limit);
+        .limit(limit)
+        .as('page');
+      const preceding = sql<number>`coalesce(sum(${page.bytes}) over (
+        order by ${page.createdAt} desc, ${page.id} desc rows between unbounded preceding and 1 preceding
+      ), 0)`;
+      const running = tx
+        .select({ id: page.id, before: preceding.as('before') })
+        .from(page)
+        .as('running');
+      return tx
+        .select(getTableColumns(executions))
+        .from(executions)
+        .innerJoin(running, and(eq(running.id, executions.id), lt(running.before, PAGE_BYTES)))
+        .orderBy(...NEWEST_FIRST);
     });
   }
 

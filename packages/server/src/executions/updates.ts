@@ -9,6 +9,7 @@ import { type UpdateMessage, type UpdateOutcome } from '../infra/temporal-contro
 import { TEMPORAL_DEADLINES, type TemporalPort } from '../infra/temporal.js';
 import { type Wakeups } from '../infra/wakeups.js';
 import { type DemandSet } from '../internal/demand.js';
+import { throwIfValueRefused } from './refused-value.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type Queries } from './queries.js';
 import { type ExecutionRow } from './row.js';
@@ -150,6 +151,7 @@ function notOpen(status: ExecutionStatus): PegasusError {
 }
 
 function failed(error: unknown): never {
+  throwIfValueRefused(error);
   const reason = oneLine(error instanceof Error ? error.message : String(error), 500);
   throw new PegasusError(
     'TEMPORAL_UPDATE_FAILED',

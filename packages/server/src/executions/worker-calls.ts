@@ -2,6 +2,7 @@ import { PegasusError } from '@pegasus-workflows/contracts';
 import { artifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
 import { type ExecutionRow } from './row.js';
+import { refuseIfQuarantined } from './runnable.js';
 
 /**
  * Job: keeps a worker in demand while a run is asked something that only its code can answer, and bounds how much of
@@ -28,11 +29,12 @@ export class WorkerCalls {
     this.#kind = kind;
   }
 
-  /** Throws NOT_FOUND, CONCURRENCY_LIMIT, and what `ask` throws. */
+  /** Throws NOT_FOUND, WORKFLOW_QUARANTINED, CONCURRENCY_LIMIT, and what `ask` throws. */
   async hold<T>(caller: Caller, workflowId: string, row: ExecutionRow, ask: () => Promise<T>): Promise<T> {
     const { lookup, demand } = this.#parts;
     const { tenantId } = caller;
     const workflow = await lookup.workflow(caller, workflowId);
+    refuseIfQuarantined(workflow);
     const { plural, limit } = this.#kind;
     const underWay = this.#underWay.get(tenantId) ?? 0;
     if (underWay >= limit) {

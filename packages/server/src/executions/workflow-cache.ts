@@ -1,4 +1,4 @@
-import { type Action } from '@pegasus-workflows/contracts';
+import { type Action, type Quarantine } from '@pegasus-workflows/contracts';
 import { eq, sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { workflows } from '../infra/schema.js';
@@ -20,9 +20,11 @@ export interface RunnableWorkflow {
   artifactSizeBytes: number;
   /** It starts nothing any more. */
   retired: boolean;
+  /** Why it starts nothing for now. */
+  quarantine: Quarantine | null;
 }
 
-/** How much later than here another server notices that a version was retired. */
+/** How much later than here another server notices that a version was retired, or quarantined. */
 const REMEMBER_MS = 5_000;
 const CAPACITY = 2_000;
 
@@ -43,17 +45,18 @@ const COLUMNS = {
   artifactSha256: workflows.artifactSha256,
   artifactSizeBytes: workflows.artifactSizeBytes,
   retired: sql<boolean>`${workflows.retiredAt} is not null`,
+  quarantine: sql<Quarantine | null>`case when ${workflows.quarantinedAt} is not null then ${workflows.quarantine} end`,
 };
 
 /**
- * Job: spares a statement per run by remembering published versions, which never change but for being retired.
+ * Job: spares a statement per run by remembering published versions, which never change but for being retired or quarantined.
  *
  * Boundary: ids in, versions out, visible to the asking tenant or nothing. The newest {@link CAPACITY} are kept.
  *
  * Invariants
  * 1. A version is answered only to its own tenant, or to anyone when GLOBAL, whether it was remembered or not.
  * 2. Only what exists is remembered: a version published later is found at once.
- * 3. A version retired by another server is known to be so after {@link REMEMBER_MS}; by this one, at once.
+ * 3. A version retired, quarantined or released by another server is known to be so after {@link REMEMBER_MS}; by this one, at once.
  */
 export class WorkflowCache {
   readonly #db: Database;

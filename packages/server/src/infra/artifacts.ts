@@ -2,6 +2,7 @@ import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { ignoreErrno, syncDirectory, writtenAt } from './files.js';
 
 /**
  * Job: keeps artifact bytes. First *staged* under an upload's id, then, once verified, *stored* under their SHA-256.
@@ -96,19 +97,19 @@ export async function openLocalArtifacts(directory: string): Promise<ArtifactSto
     async promote(staged, sha256) {
       const path = blobPath(sha256);
       await mkdir(join(blobs, sha256.slice(0, 2)), { recursive: true, mode: 0o700 });
-      await link(staged.path, path).catch(ignore('EEXIST'));
+      await link(staged.path, path).catch(ignoreErrno('EEXIST'));
       await syncDirectory(join(blobs, sha256.slice(0, 2)));
       await syncDirectory(blobs);
     },
     unstage: (id) => rm(stagedPath(id), { force: true }),
     async read(sha256) {
-      const file = await open(blobPath(sha256)).catch(ignore('ENOENT'));
+      const file = await open(blobPath(sha256)).catch(ignoreErrno('ENOENT'));
       if (!file) return undefined;
       const { size } = await file.stat();
       const stream = Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>;
       return { stream, sizeBytes: size };
     },
-    has: async (sha256) => (await stat(blobPath(sha256)).catch(ignore('ENOENT'))) !== undefined,
+    has: async (sha256) => (await stat(blobPath(sha256)).catch(ignoreErrno('ENOENT'))) !== undefined,
     delete: (sha256) => rm(blobPath(sha256), { force: true }),
     async list() {
       const found = await readdir(blobs, { recursive: true, withFileTypes: true });
@@ -152,29 +153,7 @@ async function linkIfPresent(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    ignore('ENOENT')(error);
+    ignoreErrno('ENOENT')(error);
     return false;
   }
-}
-
-async function writtenAt(path: string): Promise<Date | undefined> {
-  return (await stat(path).catch(ignore('ENOENT')))?.mtime;
-}
-
-/** Makes a rename or link in `directory` survive a power cut. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A catch handler that lets one errno pass as `undefined`. */
-function ignore(code: string): (error: unknown) => undefined {
-  return (error) => {
-    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
-    throw error;
-  };
 }

@@ -3,10 +3,13 @@ import { type Logger } from '@pegasus-workflows/kit';
 import { type Registry } from 'prom-client';
 import { type ArtifactVerifier } from './artifact-verifier.js';
 import { type ArtifactStore } from './artifacts.js';
+import { type BlobFiles } from './blob-files.js';
 import { type Database } from './database.js';
 import { type ServerSettings } from './settings.js';
 import { type TemporalPort } from './temporal.js';
 import { type Vault } from './vault.js';
+import { type EagerTasks } from '../internal/eager-tasks.js';
+import { type PayloadBlobStore } from '../payload-blobs/blobs.js';
 import { type PayloadKeyring } from '../payload-keys/keyring.js';
 
 /** Who makes a call, and what they may do. */
@@ -106,6 +109,11 @@ export interface Services {
   vault: Vault;
   /** What payloads in Temporal are encrypted with. */
   payloadKeys: PayloadKeyring;
+  eagerTasks: EagerTasks;
+  /** Payloads that are too large for Temporal. */
+  payloadBlobs: PayloadBlobStore;
+  /** Where their bytes are. */
+  blobFiles: BlobFiles;
   logger: Logger;
   /** Where every part registers the numbers that `/metrics` shows. */
   metrics: Registry;

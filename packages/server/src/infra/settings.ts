@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import {
   parseEnv,
+  runSecondsSchema,
   parseTemporalSettings,
   secretFromEnv,
   type TemporalSettings,
@@ -11,6 +12,7 @@ import {
   type EgressException,
   type EgressPolicy,
 } from '@pegasus-workflows/kit/egress';
+import { type BlobLimits } from '@pegasus-workflows/kit/payloads';
 import { parseMasterKeys, type MasterKeySet } from './vault.js';
 
 /** What the server is told by its environment; `docs/architecture.md` explains each variable. */
@@ -38,13 +40,21 @@ export interface ServerSettings {
   workflowsEnabled: boolean;
   maxOpenExecutions: number;
   maxExecutionsPerDay: number;
+  /** Runs of one tenant that may begin per second, in the long run. */
+  maxStartsPerSecond: number;
+  /** The longest that a run may take, from its start to its end, continued as new or not. */
+  maxRunSeconds: number;
   /** Where tenants' URLs may lead. */
   egress: EgressPolicy;
   /** Calls of partners that one ingress takes in, per second in the long run. */
   ingressPerSecond: number;
   sms: SmsSettings;
+  /** Whether first tasks of runs are asked for with the start, and handed to polls that wait. */
+  eagerStart: boolean;
   /** Whether new payloads are encrypted; encrypted ones are read either way. */
   payloadEncryption: boolean;
+  /** Which encrypted payloads are kept outside of Temporal, and for how many days after their last use. */
+  payloadBlobs: BlobLimits & { days: number };
   /** Origins of web pages, such as Temporal's UI, that may call the codec endpoint. */
   codecOrigins: string[];
   /** How long logs of runs are kept, and how many bytes of them one tenant may have. */
@@ -113,11 +123,17 @@ const envSchema = z
     PEGASUS_WORKFLOWS_ENABLED: flag('true'),
     PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
     PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
+    PEGASUS_MAX_STARTS_PER_SECOND: count(200),
+    PEGASUS_MAX_RUN_SECONDS: runSecondsSchema,
     PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
     PEGASUS_EGRESS_HTTP: flag('false'),
     PEGASUS_INGRESS_PER_SECOND: count(50),
     PEGASUS_CODEC_ORIGINS: originsSchema.default([]),
+    PEGASUS_EAGER_START: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
     PEGASUS_PAYLOAD_ENCRYPTION: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+    PEGASUS_PAYLOAD_BLOB_FROM_KB: z.coerce.number().int().min(1).max(1024).default(256),
+    PEGASUS_PAYLOAD_MAX_MB: z.coerce.number().int().min(2).max(64).default(16),
+    PEGASUS_PAYLOAD_BLOB_DAYS: count(30),
     PEGASUS_SMS_DEFAULT_PROVIDER: z.enum(['none', 'log'], { error: 'must be none or log' }).default('none'),
     PEGASUS_SMS_PER_MINUTE: count(60),
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
@@ -176,6 +192,8 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,
     maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
+    maxStartsPerSecond: parsed.PEGASUS_MAX_STARTS_PER_SECOND,
+    maxRunSeconds: parsed.PEGASUS_MAX_RUN_SECONDS,
     egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: parsed.PEGASUS_EGRESS_HTTP },
     ingressPerSecond: parsed.PEGASUS_INGRESS_PER_SECOND,
     sms: {
@@ -184,7 +202,13 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
     },
     codecOrigins: parsed.PEGASUS_CODEC_ORIGINS,
+    eagerStart: parsed.PEGASUS_EAGER_START === 'on',
     payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION === 'on',
+    payloadBlobs: {
+      fromBytes: parsed.PEGASUS_PAYLOAD_BLOB_FROM_KB * 1024,
+      maxBytes: parsed.PEGASUS_PAYLOAD_MAX_MB * 1024 * 1024,
+      days: parsed.PEGASUS_PAYLOAD_BLOB_DAYS,
+    },
     logs: {
       days: parsed.PEGASUS_LOG_RETENTION_DAYS,
       tenantBytes: parsed.PEGASUS_LOG_TENANT_MB * 1024 * 1024,

@@ -1,9 +1,6 @@
 import { temporalConnectionOptions, type TemporalSettings } from '@pegasus-workflows/kit';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
-import {
-  decodeArrayFromPayloads,
-  encodeToPayloads,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { type TemporalControls } from './temporal-controls.js';
@@ -12,7 +9,7 @@ import { followHistory } from './temporal-follow.js';
 import { exportHistory, readHistory } from './temporal-histories.js';
 import { queryRun, signalRun, terminateNewest } from './temporal-messages.js';
 import { pauseRun, unpauseRun } from './temporal-pause.js';
-import { readableFailure, TemporalPayloads, type PayloadKeysOf } from './temporal-payloads.js';
+import { readableFailure, TemporalPayloads, toPayloads, type PayloadSources } from './temporal-payloads.js';
 import { resetRun } from './temporal-reset.js';
 import { GRPC, IDENTITY, isNotFound, TemporalRpc, toTemporalError } from './temporal-rpc.js';
 import { TemporalSchedules } from './temporal-schedules.js';
@@ -22,6 +19,7 @@ import {
   TemporalError,
   type ExportedHistory,
   type FollowOptions,
+  type GiveTask,
   type QueryLimits,
   type QueryOutcome,
   type RunClose,
@@ -50,6 +48,8 @@ import {
 const { HistoryEventFilterType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } =
   proto.temporal.api.enums.v1;
 
+const { PollWorkflowTaskQueueResponse } = proto.temporal.api.workflowservice.v1;
+
 const PAGE_SIZE = 1_000;
 /** Only runs that the platform started, and their children: they live on artifact task queues. */
 const OURS = `TaskQueue STARTS_WITH 'artifact/'`;
@@ -60,15 +60,19 @@ class TemporalClientPort implements TemporalPort {
 
   readonly schedules: TemporalSchedules;
 
-  constructor(rpc: TemporalRpc) {
+  readonly #pollerFor: TemporalParts['pollerFor'];
+
+  constructor(rpc: TemporalRpc, pollerFor: TemporalParts['pollerFor']) {
     this.#rpc = rpc;
+    this.#pollerFor = pollerFor;
     this.schedules = new TemporalSchedules(rpc);
     this.controls = controlsOf(rpc);
   }
 
   async start(request: StartRequest): Promise<{ runId: string }> {
-    const payloads = await encodeToPayloads(this.#rpc.payloads.exact(request.workflowId), request.argument);
+    const payloads = await toPayloads(this.#rpc.payloads.exact(request.workflowId), request.argument);
     const timeout = request.executionTimeoutSeconds;
+    const give = this.#pollerFor?.(request.taskQueue);
     try {
       const response = await this.#rpc.call(TEMPORAL_DEADLINES.start, () =>
         this.#rpc.service.startWorkflowExecution({
@@ -78,10 +82,11 @@ class TemporalClientPort implements TemporalPort {
           workflowId: request.workflowId,
           workflowType: { name: request.workflowType },
           taskQueue: { name: request.taskQueue },
-          input: { payloads: payloads ?? [] },
+          input: { payloads },
           ...(request.priority === undefined ? {} : { priority: { priorityKey: request.priority } }),
           workflowIdReusePolicy: WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+          requestEagerExecution: give !== undefined,
           ...(timeout === undefined
             ? {}
             : {
@@ -89,6 +94,7 @@ class TemporalClientPort implements TemporalPort {
               }),
         }),
       );
+      if (give && response.eagerWorkflowTask) this.#handOver(response.eagerWorkflowTask, give);
       return { runId: response.runId };
     } catch (error) {
       if (!isGrpcServiceError(error) || error.code !== GRPC.ALREADY_EXISTS) throw toTemporalError(error);
@@ -97,6 +103,23 @@ class TemporalClientPort implements TemporalPort {
         throw new TemporalError('the run was started before and is gone now', 'unknown', { cause: error });
       return { runId: existing.runId };
     }
+  }
+
+  /** A task that can no longer be given to a poll is failed, so that Temporal hands it out anew at once. */
+  #handOver(task: temporal.api.workflowservice.v1.IPollWorkflowTaskQueueResponse, give: GiveTask): void {
+    const { taskToken } = task;
+    if (!taskToken?.length || give(PollWorkflowTaskQueueResponse.encode(task).finish())) return;
+    this.#rpc
+      .call(TEMPORAL_DEADLINES.call, () =>
+        this.#rpc.service.respondWorkflowTaskFailed({
+          namespace: this.#rpc.namespace,
+          identity: IDENTITY,
+          taskToken,
+          failure: { message: 'the worker that was to take this task has gone', source: 'Pegasus' },
+        }),
+      )
+      // Then it waits for its timeout, as after the death of a worker.
+      .catch(() => undefined);
   }
 
   async describe(
@@ -297,6 +320,7 @@ class TemporalClientPort implements TemporalPort {
           startedAt: optionalTsToDate(info.startTime) ?? new Date(0),
           closedAt: optionalTsToDate(info.closeTime),
           parentWorkflowId: info.parentExecution?.workflowId || undefined,
+          rootWorkflowId: info.rootExecution?.workflowId || undefined,
         };
       }
       nextPageToken = response.nextPageToken ?? new Uint8Array();
@@ -333,11 +357,22 @@ function longOf(value: number) {
   return proto.google.protobuf.Duration.fromObject({ seconds: value }).seconds;
 }
 
+/** What a port may be given. */
+export interface TemporalParts {
+  /** Without it nothing is encrypted, and what is stays unread. */
+  payloads?: PayloadSources;
+  /** Takes the first task of a run on the queue, if a poll waits for one; without it every start is an ordinary one. */
+  pollerFor?: (taskQueue: string) => GiveTask | undefined;
+}
+
 /**
  * A port to the cluster of the settings. Answers at once; the connection is made by the first call and remade, with
- * short pauses, whenever it is lost (invariant 1). Without `keysOf` nothing is encrypted, and what is stays unread.
+ * short pauses, whenever it is lost (invariant 1).
  */
-export function connectTemporal(settings: TemporalSettings, keysOf?: PayloadKeysOf): TemporalPort {
+export function connectTemporal(
+  settings: TemporalSettings,
+  { payloads, pollerFor }: TemporalParts = {},
+): TemporalPort {
   const connection = Connection.lazy({
     ...temporalConnectionOptions(settings),
     channelArgs: {
@@ -348,7 +383,6 @@ export function connectTemporal(settings: TemporalSettings, keysOf?: PayloadKeys
       'grpc.keepalive_timeout_ms': 15_000,
     },
   });
-  return new TemporalClientPort(
-    new TemporalRpc(connection, settings.namespace, new TemporalPayloads(keysOf)),
-  );
+  const rpc = new TemporalRpc(connection, settings.namespace, new TemporalPayloads(payloads));
+  return new TemporalClientPort(rpc, pollerFor);
 }

@@ -56,7 +56,7 @@ export async function exportHistory(
     const runId = runIdOf(await describeRun(rpc, workflowId));
     for await (const events of pagesOf(rpc, workflowId, runId)) {
       workflowType ||= events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
-      await makeReadable(rpc.payloads.shown(workflowId), events);
+      if (!(await makeReadable(rpc.payloads.shown(workflowId), events, maxBytes))) return 'too-large';
       const piece = eventsJsonOf(events, tenantId);
       bytes += Buffer.byteLength(piece);
       if (bytes > maxBytes) return 'too-large';

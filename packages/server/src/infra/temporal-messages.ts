@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
-import {
-  decodeArrayFromPayloads,
-  encodeToPayloads,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { toPayloads } from './temporal-payloads.js';
 import {
   GRPC,
   IDENTITY,
@@ -32,14 +30,14 @@ export async function signalRun(
   workflowId: string,
   { name, args, requestId }: SignalMessage,
 ): Promise<'sent' | 'closed' | 'unknown'> {
-  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
+  const payloads = await toPayloads(rpc.payloads.exact(workflowId), ...args);
   try {
     await rpc.call(TEMPORAL_DEADLINES.call, () =>
       rpc.service.signalWorkflowExecution({
         namespace: rpc.namespace,
         workflowExecution: { workflowId },
         signalName: name,
-        input: { payloads: payloads ?? [] },
+        input: { payloads },
         identity: IDENTITY,
         requestId,
       }),
@@ -94,12 +92,12 @@ export async function queryRun(
   { name, args }: RunMessage,
   { deadlineMs, signal }: QueryLimits,
 ): Promise<QueryOutcome | undefined> {
-  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
+  const payloads = await toPayloads(rpc.payloads.exact(workflowId), ...args);
   const until = Date.now() + deadlineMs;
   const request = {
     namespace: rpc.namespace,
     execution: { workflowId },
-    query: { queryType: name, queryArgs: { payloads: payloads ?? [] } },
+    query: { queryType: name, queryArgs: { payloads } },
   };
   for (;;) {
     signal?.throwIfAborted();

@@ -1,10 +1,17 @@
+import { PegasusError } from '@pegasus-workflows/contracts';
 import {
   payloadCodec,
+  PayloadTooLargeError,
   UnreadablePayloadError,
+  type BlobAccess,
   type Payload,
   type PayloadKeys,
 } from '@pegasus-workflows/kit/payloads';
-import { decodeFailure, loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import {
+  decodeFailure,
+  encodeToPayloads,
+  loadDataConverter,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { type temporal } from '@temporalio/proto';
 import { failureOfEvent } from './temporal-events.js';
 import { TemporalError } from './temporal.js';
@@ -13,7 +20,7 @@ import { TemporalError } from './temporal.js';
  * Job: what payloads pass through on their way to and from Temporal, with the keys of the tenant that the id of a
  * workflow or schedule names.
  *
- * Boundary: keys are the keyring's, the format is the cipher's. Search attributes stay as they are, for Temporal
+ * Boundary: keys are the keyring's, blobs the blob store's, the format is the cipher's. Search attributes stay as they are, for Temporal
  * indexes them; the platform sets none.
  *
  * Invariants
@@ -22,8 +29,13 @@ import { TemporalError } from './temporal.js';
  * 2. What can never be read is shown as a marker that names the key; it makes nothing else unreadable.
  * 3. What cannot be read only now is an error where its value is kept (`exact`), and a marker where it is looked at
  *    (`shown`).
+ * 4. What can never be kept (too large, over the tenant's quota) is `refused`, with the PegasusError that says so as cause.
  */
-export type PayloadKeysOf = (tenantId: string) => PayloadKeys;
+export interface PayloadSources {
+  keys: (tenantId: string) => PayloadKeys;
+  /** Where large payloads go; without it none does, and references stay unread. */
+  blobs?: ((tenantId: string) => BlobAccess) | undefined;
+}
 export type Converter = ReturnType<typeof loadDataConverter>;
 type IFailure = temporal.api.failure.v1.IFailure;
 type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -35,11 +47,11 @@ const CAPACITY = 2_000;
 export class TemporalPayloads {
   /** For what belongs to no tenant. */
   readonly plain: Converter = loadDataConverter(undefined);
-  readonly #keysOf: PayloadKeysOf | undefined;
+  readonly #sources: PayloadSources | undefined;
   readonly #converters = new Map<string, { exact: Converter; shown: Converter }>();
 
-  constructor(keysOf: PayloadKeysOf | undefined) {
-    this.#keysOf = keysOf;
+  constructor(sources: PayloadSources | undefined) {
+    this.#sources = sources;
   }
 
   /** For values that are kept or acted on. Rejects with TemporalError `unknown` when the keys cannot be had now. */
@@ -54,14 +66,15 @@ export class TemporalPayloads {
 
   #of(id: string): { exact: Converter; shown: Converter } | undefined {
     const tenantId = TENANT_OF.exec(id)?.[1];
-    if (tenantId === undefined || !this.#keysOf) return undefined;
+    if (tenantId === undefined || !this.#sources) return undefined;
     const known = this.#converters.get(tenantId);
     if (known) return known;
-    const keys = this.#keysOf(tenantId);
+    const keys = this.#sources.keys(tenantId);
+    const blobs = this.#sources.blobs?.(tenantId);
     const shown: PayloadKeys = { current: () => keys.current(), find: (keyId) => orUnreadable(keys, keyId) };
     const made = {
-      exact: converterOf(tenantId, orTemporalError(keys)),
-      shown: converterOf(tenantId, shown),
+      exact: converterOf(tenantId, orTemporalError(keys), blobs && blobsOrTemporalError(blobs)),
+      shown: converterOf(tenantId, shown, blobs && blobsOrGone(blobs)),
     };
     this.#converters.set(tenantId, made);
     if (this.#converters.size > CAPACITY) this.#converters.delete(this.#converters.keys().next().value!);
@@ -69,8 +82,10 @@ export class TemporalPayloads {
   }
 }
 
-function converterOf(tenantId: string, keys: PayloadKeys): Converter {
-  return loadDataConverter({ payloadCodecs: [payloadCodec(tenantId, keys, markerOf)] });
+function converterOf(tenantId: string, keys: PayloadKeys, blobs: BlobAccess | undefined): Converter {
+  return loadDataConverter({
+    payloadCodecs: [payloadCodec(tenantId, keys, { unreadable: markerOf, blobs })],
+  });
 }
 
 /** What stands where a payload cannot be read. */
@@ -100,6 +115,46 @@ function orTemporalError(keys: PayloadKeys): PayloadKeys {
   };
 }
 
+/** Keeping may be refused for good; any other failure is one of now. */
+function blobsOrTemporalError({ limits, store }: BlobAccess): BlobAccess {
+  const failed = (cause: unknown): never => {
+    const isFinal = cause instanceof PegasusError && FINAL.includes(cause.code);
+    if (isFinal) throw new TemporalError(cause.message, 'refused', { cause });
+    throw new TemporalError('the bytes of a large value cannot be kept or had now', 'unknown', { cause });
+  };
+  return {
+    limits,
+    store: {
+      put: (bytes) => store.put(bytes).catch(failed),
+      get: (sha256) => store.get(sha256).catch(failed),
+    },
+  };
+}
+
+/** For those who look: what cannot be had now is as good as gone. */
+function blobsOrGone({ limits, store }: BlobAccess): BlobAccess {
+  const get: BlobAccess['store']['get'] = (sha256) => store.get(sha256).catch(() => undefined);
+  return { limits, store: { put: (bytes) => store.put(bytes), get } };
+}
+
+/** Of those that keeping a value may end with: trying again changes nothing. */
+const FINAL: readonly string[] = ['STORAGE_QUOTA_EXCEEDED', 'PAYLOAD_TOO_LARGE'];
+
+/** A value as it is sent to Temporal. Throws TemporalError (invariants 3 and 4). */
+export async function toPayloads(converter: Converter, ...values: unknown[]): Promise<Payload[]> {
+  try {
+    return (await encodeToPayloads(converter, ...values)) ?? [];
+  } catch (error) {
+    if (!(error instanceof PayloadTooLargeError)) throw error;
+    const cause = new PegasusError('PAYLOAD_TOO_LARGE', sentence(error.message), { cause: error });
+    throw new TemporalError(cause.message, 'refused', { cause });
+  }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Keys that are in memory stay synchronous. */
 function settle<T>(ask: () => T | Promise<T>, failed: (cause: unknown) => never): T | Promise<T> {
   const answer = ask();
@@ -122,17 +177,30 @@ export async function makeFailuresReadable(
   }
 }
 
-/** Decodes every payload of a run's events, and puts the text of failures back. In place. */
-export async function makeReadable(converter: Converter, events: readonly IHistoryEvent[]): Promise<void> {
+/**
+ * Decodes every payload of a run's events, and puts the text of failures back. In place. One after another, since a few
+ * references may stand for more than there is memory: stops beyond `maxBytes` of payloads, and then answers false.
+ */
+export async function makeReadable(
+  converter: Converter,
+  events: readonly IHistoryEvent[],
+  maxBytes: number,
+): Promise<boolean> {
   const [codec] = converter.payloadCodecs;
-  if (!codec) return;
+  if (!codec) return true;
   const payloads: Payload[] = [];
   const failures: IFailure[] = [];
   collect(events, payloads, failures);
-  const read = await codec.decode(payloads);
-  payloads.forEach((payload, i) => Object.assign(payload, read[i]));
+  let left = maxBytes;
+  for (const payload of payloads) {
+    const [read] = await codec.decode([payload]);
+    left -= read?.data?.length ?? 0;
+    if (left < 0) return false;
+    Object.assign(payload, read);
+  }
   // The innermost first, as they were found last.
   for (const failure of failures.reverse()) Object.assign(failure, restored(converter, failure));
+  return true;
 }
 
 /** Every payload but search attributes, and every failure, in the messages of Temporal's protocol. */

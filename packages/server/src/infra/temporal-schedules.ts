@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isGrpcServiceError } from '@temporalio/client';
-import {
-  decodeArrayFromPayloads,
-  encodeToPayloads,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto';
 import {
   type FoundSchedule,
@@ -11,6 +8,7 @@ import {
   type TickTask,
   type WantedSchedule,
 } from './schedule-port.js';
+import { toPayloads } from './temporal-payloads.js';
 import { GRPC, IDENTITY, isNotFound, type TemporalRpc, toTemporalError } from './temporal-rpc.js';
 import { finishTick, nextTick, refuseTick } from './temporal-ticks.js';
 import { TEMPORAL_DEADLINES } from './temporal.js';
@@ -40,7 +38,7 @@ export class TemporalSchedules implements SchedulePort {
   async put(wanted: WantedSchedule): Promise<void> {
     const schedule = await this.#scheduleOf(wanted);
     if (await this.#update(wanted.scheduleId, schedule)) return;
-    const [owner] = (await encodeToPayloads(this.#rpc.payloads.plain, wanted.owner)) ?? [];
+    const [owner] = await toPayloads(this.#rpc.payloads.plain, wanted.owner);
     try {
       await this.#rpc.call(TEMPORAL_DEADLINES.call, () =>
         this.#rpc.service.createSchedule({
@@ -91,7 +89,7 @@ export class TemporalSchedules implements SchedulePort {
           workflowId: tick.workflowId,
           workflowType: { name: TICK_TYPE },
           taskQueue: { name: tick.queue },
-          input: { payloads: (await encodeToPayloads(converter, tick.argument)) ?? [] },
+          input: { payloads: await toPayloads(converter, tick.argument) },
           // A tick that no server takes is given up as late as one that Temporal could not deliver.
           workflowExecutionTimeout: catchUp,
         },

@@ -1,7 +1,5 @@
-import {
-  decodeArrayFromPayloads,
-  encodeToPayloads,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { toPayloads } from './temporal-payloads.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { type TickTask } from './schedule-port.js';
@@ -54,7 +52,7 @@ export async function nextTick(
 
 /** Completes the tick's workflow. A tick that another answer has ended already is none of ours any more. */
 export async function finishTick(rpc: TemporalRpc, task: TickTask, result: unknown): Promise<void> {
-  const payloads = (await encodeToPayloads(rpc.payloads.exact(task.workflowId), result)) ?? [];
+  const payloads = await toPayloads(rpc.payloads.exact(task.workflowId), result);
   await answer(rpc, () =>
     rpc.service.respondWorkflowTaskCompleted({
       namespace: rpc.namespace,

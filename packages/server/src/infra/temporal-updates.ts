@@ -1,14 +1,11 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import {
-  decodeArrayFromPayloads,
-  encodeToPayloads,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { failureSentence } from './failure-text.js';
 import { type TemporalControls, type UpdateOutcome } from './temporal-controls.js';
 import { runFailureOf } from './temporal-events.js';
 import { GRPC, IDENTITY, isNotFound, toTemporalError, type TemporalRpc } from './temporal-rpc.js';
-import { readableFailure, type Converter } from './temporal-payloads.js';
+import { readableFailure, toPayloads, type Converter } from './temporal-payloads.js';
 import { isKnown } from './temporal-messages.js';
 import { TEMPORAL_DEADLINES, TemporalError } from './temporal.js';
 
@@ -27,7 +24,7 @@ export async function updateRun(
   ...[workflowId, message, { acceptMs, waitMs, signal }]: Parameters<'update'>
 ): Promise<UpdateOutcome> {
   const { name, args, updateId } = message;
-  const payloads = await encodeToPayloads(rpc.payloads.exact(workflowId), ...args);
+  const payloads = await toPayloads(rpc.payloads.exact(workflowId), ...args);
   const until = Date.now() + acceptMs;
   for (;;) {
     signal?.throwIfAborted();
@@ -42,7 +39,7 @@ export async function updateRun(
             waitPolicy: { lifecycleStage: ACCEPTED },
             request: {
               meta: { updateId, identity: IDENTITY },
-              input: { name, args: { payloads: payloads ?? [] } },
+              input: { name, args: { payloads } },
             },
           }),
         signal,

@@ -57,6 +57,9 @@ export interface TemporalPort {
   close(): Promise<void>;
 }
 
+/** Hands a serialized `PollWorkflowTaskQueueResponse` to a worker's poll. @returns whether it is on its way */
+export type GiveTask = (task: Uint8Array) => boolean;
+
 export interface StartRequest {
   workflowId: string;
   /** Dedupes retries of this very start inside Temporal. */
@@ -172,6 +175,8 @@ export interface VisibleRun {
   closedAt?: Date | undefined;
   /** Set on a child run. */
   parentWorkflowId?: string | undefined;
+  /** The run at the root of the tree of children that it is in; where Temporal tells it. */
+  rootWorkflowId?: string | undefined;
 }
 
 /**

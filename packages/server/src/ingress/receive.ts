@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LIMITS, PegasusError, valueAt, type IngressEventPayload } from '@pegasus-workflows/contracts';
-import { failpoint } from '@pegasus-workflows/kit';
+import { failpoint, TokenBuckets } from '@pegasus-workflows/kit';
 import { and, eq, getTableColumns, isNull } from 'drizzle-orm';
 import { type EventDispatcher } from '../events/dispatcher.js';
 import { recordEvent, type EventRow } from '../events/record.js';
@@ -8,7 +8,6 @@ import { type Events } from '../events/service.js';
 import { type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
 import { integrationIngress, tenants } from '../infra/schema.js';
-import { TokenBuckets } from '../infra/token-buckets.js';
 import { renderAcknowledgement, type Answer } from './acknowledge.js';
 import { type IngressMetrics } from './metrics.js';
 import { parsePayload } from './payload.js';
@@ -28,7 +27,7 @@ import { type IngressRow } from './store.js';
  *    second event, and gets the acknowledgement of the first.
  * 3. Whoever cannot prove to be the partner learns nothing but that: which ingresses there are, 404 says by an id of 122
  *    random bits.
- * 4. Never more than {@link LIMITS.runInputBytes} of a body are kept, and an ingress takes in what its rate allows:
+ * 4. Never more than {@link LIMITS.eventBytes} of a body are kept, and an ingress takes in what its rate allows:
  *    one partner cannot drown a tenant. Only calls that are proven count, so that a stranger cannot use the rate up.
  */
 export interface IncomingCall {
@@ -56,7 +55,7 @@ const BEARER = /^Bearer +(\S+)$/i;
 /** Kept of every call. */
 const ALWAYS_KEPT = ['content-type', 'user-agent'];
 /** A text of control characters grows when it is written as JSON; a run's input has to stay below Temporal's 2 MiB. */
-const PAYLOAD_BYTES = 1.5 * LIMITS.runInputBytes;
+const PAYLOAD_BYTES = 1.5 * LIMITS.eventBytes;
 /** Longer values are told from one another by their digest. */
 const DEDUP_VALUE_MAX = 200;
 
@@ -93,7 +92,7 @@ export class Receiver {
     const now = this.#services.clock();
     // A token can be refused before anything of the body is read; a signature needs all of it.
     if (row.auth === 'BEARER') requireToken(row, call, now);
-    const bytes = await call.read(LIMITS.runInputBytes);
+    const bytes = await call.read(LIMITS.eventBytes);
     const proof = row.auth === 'HMAC' ? await this.#requireSignature(row, call, bytes, now) : undefined;
     const wait = this.#rate.take(row.id);
     if (wait > 0) {

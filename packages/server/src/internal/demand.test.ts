@@ -34,6 +34,36 @@ describe('DemandSet', () => {
     expect(artifacts[1]!.taskQueue).toBe(`${artifacts[0]!.taskQueue}/dry-run`);
   });
 
+  it('3: a suspended artifact is in no answer, live or dry, until it is resumed', async () => {
+    const demand = new DemandSet(() => new Date());
+    demand.open(artifact('1'));
+    demand.open(artifact('1', true));
+    demand.open(artifact('2'));
+    const waiting = demand.next(demand.snapshot().cursor, 60_000);
+    const { tenantId, artifactSha256 } = artifact('1');
+    demand.suspend(tenantId, artifactSha256);
+    await waiting;
+    expect(versions(demand)).toEqual(['2 open']);
+    demand.open(artifact('1'));
+    expect(versions(demand)).toEqual(['2 open']);
+    demand.resume(tenantId, artifactSha256);
+    expect(versions(demand)).toEqual(['1 open', '1 open', '2 open']);
+  });
+
+  it('3: a pass suspends what it found and resumes the rest, but for what was said since it began', () => {
+    const demand = new DemandSet(() => new Date());
+    for (const version of ['1', '2', '3', '4']) demand.open(artifact(version));
+    const idOf = (version: string) => artifact(version);
+    demand.suspend(idOf('1').tenantId, idOf('1').artifactSha256);
+    const begunAt = demand.beginPass();
+    demand.suspend(idOf('2').tenantId, idOf('2').artifactSha256);
+    demand.resume(idOf('3').tenantId, idOf('3').artifactSha256);
+    demand.suspendOnly(begunAt, [idOf('3'), idOf('4')]);
+    expect(versions(demand)).toEqual(['1 open', '3 open']);
+    demand.suspendOnly(demand.beginPass(), []);
+    expect(versions(demand)).toEqual(['1 open', '2 open', '3 open', '4 open']);
+  });
+
   it('2: a pass removes what it did not find, but nothing that came after it began', () => {
     const demand = new DemandSet(() => new Date());
     demand.open(artifact('1'));

@@ -20,7 +20,8 @@ import { Wakeups } from '../infra/wakeups.js';
  *    somebody holds it.
  * 2. Only a pass removes an artifact, and never one that came in after the pass began to look. So a series of short
  *    runs does not flicker.
- * 3. The cursor changes when and only when the answer does, and no cursor of another process is ever taken for one of
+ * 3. A suspended artifact is in nobody's answer, whoever wants it; once it is resumed, what wanted it meanwhile does so again.
+ * 4. The cursor changes when and only when the answer does, and no cursor of another process is ever taken for one of
  *    this one.
  */
 export const PREWARM_MS = 120_000;
@@ -51,6 +52,12 @@ export function artifactInDemand(workflow: RunnableWorkflow, dryRun: boolean): A
   };
 }
 
+/** Whether an artifact is kept back, and the tick at which that was last said here. */
+interface Suspension {
+  inForce: boolean;
+  touched: number;
+}
+
 interface Entry {
   artifact: ArtifactInDemand;
   open: boolean;
@@ -66,6 +73,7 @@ const KEY = 'demand';
 export class DemandSet {
   readonly #clock: () => Date;
   readonly #entries = new Map<string, Entry>();
+  readonly #suspensions = new Map<string, Suspension>();
   readonly #wakeups = new Wakeups();
   readonly #epoch = randomUUID();
   #version = 0;
@@ -103,6 +111,29 @@ export class DemandSet {
     if (isNew) this.#changed();
   }
 
+  /** Its workers crash: none is wanted until {@link DemandSet.resume} (invariant 3). */
+  suspend(tenantId: string, artifactSha256: string): void {
+    this.#setSuspended(keyOf({ tenantId, artifactSha256 }), true, ++this.#tick);
+  }
+
+  resume(tenantId: string, artifactSha256: string): void {
+    this.#setSuspended(keyOf({ tenantId, artifactSha256 }), false, ++this.#tick);
+  }
+
+  /** Suspends what a pass found to be suspended and nothing else, but for what was said since it began to look. */
+  suspendOnly(
+    begunAt: number,
+    found: readonly Pick<ArtifactInDemand, 'tenantId' | 'artifactSha256'>[],
+  ): void {
+    const inForce = new Set(found.map(keyOf));
+    for (const key of new Set([...inForce, ...this.#suspensions.keys()])) {
+      const present = this.#suspensions.get(key);
+      if (present && present.touched > begunAt) continue;
+      this.#setSuspended(key, inForce.has(key), begunAt);
+      if (!inForce.has(key)) this.#suspensions.delete(key);
+    }
+  }
+
   /** Call before looking at rows and visibility; hand the answer to {@link DemandSet.endPass}. */
   beginPass(): number {
     return this.#tick;
@@ -131,7 +162,10 @@ export class DemandSet {
 
   /** All artifacts in demand now. */
   snapshot(): Demand {
-    const artifacts = [...this.#entries].map(([taskQueue, { artifact, open }]): DemandedArtifact => ({
+    const wanted = [...this.#entries].filter(
+      ([, { artifact }]) => !this.#suspensions.get(keyOf(artifact))?.inForce,
+    );
+    const artifacts = wanted.map(([taskQueue, { artifact, open }]): DemandedArtifact => ({
       ...artifact,
       requiredActions: artifact.requiredActions ?? [],
       taskQueue,
@@ -160,10 +194,20 @@ export class DemandSet {
     return { entry, isNew: true };
   }
 
+  #setSuspended(key: string, inForce: boolean, touched: number): void {
+    const before = this.#suspensions.get(key)?.inForce ?? false;
+    this.#suspensions.set(key, { inForce, touched });
+    if (before !== inForce) this.#changed();
+  }
+
   #changed(): void {
     this.#version++;
     this.#wakeups.wake(KEY);
   }
+}
+
+function keyOf({ tenantId, artifactSha256 }: Pick<ArtifactInDemand, 'tenantId' | 'artifactSha256'>): string {
+  return `${tenantId}/${artifactSha256}`;
 }
 
 function queueOf(artifact: ArtifactInDemand): string {

@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import {
   closedRunsSchema,
   demandSchema,
+  eagerPollsSchema,
   idSchema,
   payloadKeySetSchema,
   PegasusError,
@@ -13,6 +15,7 @@ import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute } from '../infra/http.js';
 import { tenants, workflows } from '../infra/schema.js';
 import { type ExecutionEngine } from '../executions/engine.js';
+import { type PayloadBlobStore } from '../payload-blobs/blobs.js';
 
 /** Longest wait of a demand poll. */
 const WAIT_SECONDS_MAX = 55;
@@ -21,6 +24,7 @@ const demandQuery = z.strictObject({
   cursor: z.string().max(200).optional(),
   waitSeconds: z.coerce.number().int().min(0).max(WAIT_SECONDS_MAX).default(0),
 });
+const BYTES = 'application/octet-stream';
 const artifactParams = z.object({
   tenantId: idSchema,
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
@@ -29,10 +33,10 @@ const artifactParams = z.object({
 /** Mounts the runner's API (`contracts/runner.ts`). The app lets only the holder of the runner token get here. */
 export function mountInternal(
   app: OpenAPIHono<AppEnv>,
-  services: Pick<Services, 'db' | 'artifacts' | 'payloadKeys'>,
+  services: Pick<Services, 'db' | 'artifacts' | 'payloadKeys' | 'payloadBlobs' | 'eagerTasks'>,
   { demand, closeNotices }: Pick<ExecutionEngine, 'demand' | 'closeNotices'>,
 ): void {
-  const { db, artifacts } = services;
+  const { db, artifacts, eagerTasks } = services;
   addRoute(
     app,
     {
@@ -60,6 +64,21 @@ export function mountInternal(
       closeNotices.note(body.runs);
       return c.body(null, 204);
     },
+  );
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: `${RUNNER_API_PREFIX}/eager-tasks`,
+      action: 'runner',
+      summary:
+        'First workflow tasks of runs that are started here, for the queues that the supervisor polls.',
+      request: { body: eagerPollsSchema },
+      responses: {
+        200: { description: 'Lines of JSON, without end.', contentType: 'application/x-ndjson' },
+      },
+    },
+    ({ body, c }) => c.body(eagerTasks.open(body), 200, { 'Content-Type': 'application/x-ndjson' }),
   );
   addRoute(
     app,
@@ -92,7 +111,7 @@ export function mountInternal(
 
 function mountPayloadKeys(
   app: OpenAPIHono<AppEnv>,
-  { db, payloadKeys }: Pick<Services, 'db' | 'payloadKeys'>,
+  { db, payloadKeys, payloadBlobs }: Pick<Services, 'db' | 'payloadKeys' | 'payloadBlobs'>,
 ): void {
   addRoute(
     app,
@@ -110,7 +129,49 @@ function mountPayloadKeys(
       );
       if (found.length === 0) throw new PegasusError('NOT_FOUND', 'There is no tenant with this id.');
       c.header('Cache-Control', 'no-store');
-      return c.json(await payloadKeys.setOf(tenantId));
+      const { fromBytes, maxBytes } = payloadBlobs.limits;
+      return c.json({ ...(await payloadKeys.setOf(tenantId)), blobs: { fromBytes, maxBytes } });
+    },
+  );
+  mountBlobs(app, payloadBlobs);
+}
+
+function mountBlobs(app: OpenAPIHono<AppEnv>, blobs: PayloadBlobStore): void {
+  const path = `${RUNNER_API_PREFIX}/tenants/:tenantId/blobs/:sha256`;
+  addRoute(
+    app,
+    {
+      method: 'put',
+      path,
+      action: 'runner',
+      summary: 'Keeps the ciphertext of a large payload, named by its SHA-256; answers once it is safe.',
+      request: { params: artifactParams },
+      errors: ['PAYLOAD_TOO_LARGE', 'STORAGE_QUOTA_EXCEEDED', 'SERVICE_UNAVAILABLE'],
+      responses: { 204: { description: 'Kept.' } },
+    },
+    async ({ params, c }) => {
+      await blobs.keep(params, c.req.raw.body ?? Readable.from([]));
+      return c.body(null, 204);
+    },
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path,
+      action: 'runner',
+      summary: 'The ciphertext of a large payload of this tenant.',
+      request: { params: artifactParams },
+      responses: { 200: { description: 'The bytes.', contentType: BYTES } },
+    },
+    async ({ params, c }) => {
+      const found = await blobs.open(params);
+      if (!found) throw new PegasusError('NOT_FOUND', 'This tenant has no blob with this SHA-256.');
+      return c.body(found.stream, 200, {
+        'Content-Type': BYTES,
+        'Content-Length': String(found.sizeBytes),
+        'Cache-Control': 'no-store',
+      });
     },
   );
 }

@@ -1,6 +1,16 @@
 import { PegasusError, type CodecPayloads } from '@pegasus-workflows/contracts';
-import { payloadCodec, sealedKeyId, type Payload, type PayloadKeys } from '@pegasus-workflows/kit/payloads';
+import {
+  payloadCodec,
+  sealedKeyId,
+  UnreadablePayloadError,
+  type BlobAccess,
+  type Payload,
+  type PayloadKeys,
+} from '@pegasus-workflows/kit/payloads';
 import { markerOf } from '../infra/temporal-payloads.js';
+
+/** Of one answer, besides its last payload. */
+const DECODED_BYTES = 64 * 1024 * 1024;
 
 /**
  * What Temporal's UI and command line are shown: the payloads that are encrypted with keys of the caller's tenant,
@@ -9,6 +19,7 @@ import { markerOf } from '../infra/temporal-payloads.js';
 export async function decodeForTenant(
   tenantId: string,
   keys: PayloadKeys,
+  blobs: BlobAccess,
   { payloads }: CodecPayloads,
 ): Promise<CodecPayloads> {
   const given = payloads.map(fromJson);
@@ -21,10 +32,27 @@ export async function decodeForTenant(
       "None of these payloads is encrypted with a key of this API key's tenant.",
     );
   }
-  const codec = payloadCodec(tenantId, keys, (error, payload) =>
-    owned.has(error.keyId) ? markerOf(error) : payload,
+  const codec = payloadCodec(tenantId, keys, {
+    unreadable: (error, payload) => (owned.has(error.keyId) ? markerOf(error) : payload),
+    blobs,
+  });
+  const decoded: CodecPayloads['payloads'] = [];
+  let left = DECODED_BYTES;
+  // One after another: a few references may stand for more than there is memory.
+  for (const payload of given) {
+    const [read] = left > 0 ? await codec.decode([payload]) : [leftOut(payload)];
+    left -= read?.data?.length ?? 0;
+    decoded.push(toJson(read!));
+  }
+  return { payloads: decoded };
+}
+
+function leftOut(payload: Payload): Payload {
+  const keyId = sealedKeyId(payload);
+  if (keyId === undefined) return payload;
+  return markerOf(
+    new UnreadablePayloadError(keyId, 'and left out, after too many large ones in one request'),
   );
-  return { payloads: (await codec.decode(given)).map(toJson) };
 }
 
 /** The payloads encrypted with the tenant's current key; those that are encrypted as they came. */

@@ -11,17 +11,18 @@ import { type Capability } from '../infra/capability.js';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
 import { type PayloadKeyring } from './keyring.js';
+import { type PayloadBlobStore } from '../payload-blobs/blobs.js';
 import { decodeForTenant, encodeForTenant } from './codec.js';
 
 const BASE = '/api/v1/payload-keys';
 const CODEC = '/api/v1/codec';
 
 /** What tenants see of the keys that their payloads are encrypted with, and their rotation. */
-export function createPayloadKeys({ payloadKeys }: Services): Capability {
+export function createPayloadKeys({ payloadKeys, payloadBlobs }: Services): Capability {
   return {
     mount: (app) => {
       mountKeys(app, payloadKeys);
-      mountCodec(app, payloadKeys);
+      mountCodec(app, payloadKeys, payloadBlobs);
     },
   };
 }
@@ -61,7 +62,11 @@ function mountKeys(app: OpenAPIHono<AppEnv>, payloadKeys: PayloadKeyring): void 
   );
 }
 
-function mountCodec(app: OpenAPIHono<AppEnv>, payloadKeys: PayloadKeyring): void {
+function mountCodec(
+  app: OpenAPIHono<AppEnv>,
+  payloadKeys: PayloadKeyring,
+  payloadBlobs: PayloadBlobStore,
+): void {
   const request = { body: codecPayloadsSchema, maxBodyBytes: CODEC_BODY_BYTES };
   const answer = { 200: { description: 'As many payloads, in the same order', schema: codecPayloadsSchema } };
   addRoute(
@@ -76,7 +81,8 @@ function mountCodec(app: OpenAPIHono<AppEnv>, payloadKeys: PayloadKeyring): void
     },
     async ({ c, principal: { tenantId }, body }) => {
       c.header('Cache-Control', 'no-store');
-      return c.json(await decodeForTenant(tenantId, payloadKeys.of(tenantId), body));
+      const blobs = payloadBlobs.of(tenantId);
+      return c.json(await decodeForTenant(tenantId, payloadKeys.of(tenantId), blobs, body));
     },
   );
   addRoute(

@@ -43,7 +43,7 @@ export async function backfill(
   await engine.requirements.require(tenantId, workflowId);
   const places: RunPlace[] = [];
   try {
-    for (const _time of times) places.push(await engine.admission.admit(tenantId));
+    for (const _time of times) places.push(await engine.admission.admit(tenantId, { begins: false }));
     const asked = clock().getTime();
     const executionIds = await db.tenant(tenantId, async (tx) => {
       const locked = await lockTrigger(tx, tenantId, triggerId);

@@ -1,4 +1,4 @@
-import { PegasusError, type TickOutcome } from '@pegasus-workflows/contracts';
+import { PegasusError, type ErrorCode, type TickOutcome } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
 import { eq } from 'drizzle-orm';
 import { type ExecutionEngine } from '../executions/engine.js';
@@ -53,6 +53,9 @@ export interface FiringParts {
 interface Decided extends Decision {
   start?: { row: ExecutionRow; workflow: RunnableWorkflow };
 }
+
+/** What stands against a run only now: the tick comes again. */
+const COMES_AGAIN = new Set<ErrorCode>(['SERVICE_UNAVAILABLE', 'RATE_LIMITED']);
 
 const IGNORED: Decision = { outcome: 'IGNORED', executionId: null };
 
@@ -142,7 +145,7 @@ export class Firing {
       await this.#parts.engine.requirements.require(tenantId, workflow.id);
       return { place: await this.#parts.engine.admission.admit(tenantId), refusal: undefined };
     } catch (error) {
-      if (byHand || !(error instanceof PegasusError) || error.code === 'SERVICE_UNAVAILABLE') throw error;
+      if (byHand || !(error instanceof PegasusError) || COMES_AGAIN.has(error.code)) throw error;
       return { place: undefined, refusal: error.message };
     }
   }

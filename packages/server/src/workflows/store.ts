@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PegasusError, type Workflow } from '@pegasus-workflows/contracts';
+import { PegasusError, quarantineSchema, type Workflow } from '@pegasus-workflows/contracts';
 import { and, count, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import { type Principal } from '../infra/context.js';
 import { pgCode, type Tx } from '../infra/database.js';
@@ -16,8 +16,14 @@ const UNIQUE_VIOLATION = '23505';
 
 /** What a row looks like on the wire. */
 export function toWorkflow(row: WorkflowRow): Workflow {
-  const { workflowType: _internal, retiredAt: _hidden, createdAt, updatedAt, ...rest } = row;
-  return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+  const { workflowType: _internal, retiredAt: _hidden, createdAt, updatedAt, ...seen } = row;
+  const { quarantinedAt, quarantine, ...rest } = seen;
+  return {
+    ...rest,
+    quarantine: quarantinedAt && quarantine ? quarantineSchema.parse(quarantine) : null,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
 }
 
 /** A tenant sees its own workflows and everybody's GLOBAL ones. Row-level security says the same, once more. */

@@ -15,8 +15,8 @@ import {
   type DemandedArtifact,
   type RunnerLogEntry,
 } from '@pegasus-workflows/contracts';
-import { type Logger } from '@pegasus-workflows/kit';
-import { Bucket, LogGate, SUPERVISOR_LIMITS } from '../../logs/gate.js';
+import { TokenBucket, type Logger } from '@pegasus-workflows/kit';
+import { LogGate, SUPERVISOR_LIMITS } from '../../logs/gate.js';
 import { droppedSentence, type LogLine } from '../../logs/line.js';
 import { type TokenMint } from '../token-mint.js';
 import { entryOf } from './entry.js';
@@ -67,7 +67,10 @@ export class LogIntake {
 
 export class WorkerLogs {
   readonly #gate = new LogGate(SUPERVISOR_LIMITS);
-  readonly #lookups = new Bucket(LOOKUPS_PER_SECOND, LOOKUPS_BURST, performance.now());
+  readonly #lookups = new TokenBucket(
+    { perSecond: LOOKUPS_PER_SECOND, burst: LOOKUPS_BURST },
+    performance.now(),
+  );
   /** The workflow version of every artifact that was loaded here, by task queue. */
   readonly #artifacts = new Map<string, string>();
   readonly #loaded = new Set<string>();

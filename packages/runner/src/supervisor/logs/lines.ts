@@ -1,5 +1,5 @@
 import { type Readable } from 'node:stream';
-import { Bucket } from '../../logs/gate.js';
+import { TokenBucket } from '@pegasus-workflows/kit';
 
 const NEWLINE = 0x0a;
 const BYTES_PER_SECOND = 2 * 1024 * 1024;
@@ -17,7 +17,7 @@ export interface LineReader {
  * fills, and who writes to it waits. What is held of a line is bounded, whatever its length.
  */
 export function readLines(stream: Readable, maxBytes: number, { onLine, onEnd }: LineReader): void {
-  const bucket = new Bucket(BYTES_PER_SECOND, BYTES_BURST, performance.now());
+  const bucket = new TokenBucket({ perSecond: BYTES_PER_SECOND, burst: BYTES_BURST }, performance.now());
   let parts: Buffer[] = [];
   let held = 0;
   let isCut = false;

@@ -58,7 +58,7 @@ export class LocalEvents {
         params: z.object({ name: z.string().min(1).max(128) }),
         body: emitRequestSchema,
         emptyBody: {},
-        maxBodyBytes: LIMITS.runInputBytes,
+        maxBodyBytes: LIMITS.eventBytes,
         mutation: { method: 'events.emit' },
         plan: ({ params: { name }, body: { payload = {} }, headers }) => {
           const idempotencyKey = headers.get('idempotency-key');

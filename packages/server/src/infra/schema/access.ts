@@ -31,6 +31,7 @@ export const tenants = pgTable(
     maxPayloadBytes: integer('max_payload_bytes'),
     /** Artifacts, stored values and projections together. */
     maxStorageBytes: bigint('max_storage_bytes', { mode: 'number' }),
+    maxStartsPerSecond: integer('max_starts_per_second'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },

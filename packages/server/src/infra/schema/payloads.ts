@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { tenantId } from './access.js';
 import { createdAt, createdBy, id, instant } from './columns.js';
 
@@ -24,4 +24,19 @@ export const payloadKeys = pgTable(
       .on(t.tenantId)
       .where(sql`${t.retiredAt} is null`),
   ],
+);
+
+/** Ciphertexts of payloads that are too large for Temporal, which has references to them; the bytes are files. */
+export const payloadBlobs = pgTable(
+  'payload_blobs',
+  {
+    tenantId: tenantId(),
+    /** Of the ciphertext, in hex. */
+    sha256: text('sha256').notNull(),
+    bytes: integer('bytes').notNull(),
+    createdAt: instant('created_at').notNull(),
+    /** When it was put or read last, to within the hour before. */
+    lastUsedAt: instant('last_used_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.sha256] }), index('payload_blobs_oldest').on(t.lastUsedAt)],
 );

@@ -1,8 +1,12 @@
-import type { Manifest } from '@pegasus-workflows/contracts';
+import type { Manifest, Quarantine } from '@pegasus-workflows/contracts';
+import { sql } from 'drizzle-orm';
 import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
 import { createdAt, instant, updatedAt } from './columns.js';
+
+/** What authors see of it, and the report by which it is known again. */
+export type StoredQuarantine = Quarantine & { reportId: string };
 
 export const workflows = pgTable(
   'workflows',
@@ -24,6 +28,10 @@ export const workflows = pgTable(
     workflowType: text('workflow_type'),
     /** Since when it starts nothing and no list shows it; its executions stay. */
     retiredAt: instant('retired_at'),
+    /** Since when no worker runs it, because those crashed again and again; null when it runs. */
+    quarantinedAt: instant('quarantined_at'),
+    /** The last quarantine, in force or released, with the report that it came of. */
+    quarantine: jsonb('quarantine').$type<StoredQuarantine>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -31,6 +39,9 @@ export const workflows = pgTable(
     uniqueIndex('workflows_name_version').on(t.tenantId, t.name, t.version),
     index('workflows_newest').on(t.tenantId, t.createdAt.desc(), t.id.desc()),
     index('workflows_artifact').on(t.artifactSha256),
+    index('workflows_quarantined')
+      .on(t.tenantId, t.artifactSha256)
+      .where(sql`${t.quarantinedAt} is not null`),
   ],
 );
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TokenBuckets } from './token-buckets.js';
+import { TokenBuckets } from './token-bucket.js';
 
 describe('token buckets', () => {
   it('let through no more than the burst and the rate (invariant 1), whatever the clock does', () => {
