@@ -44,7 +44,7 @@ async function start(worker: Hostile): Promise<string> {
   return workflowId;
 }
 
-/** A worker whose queue is announced and which has `polls` polls waiting. */
+/** A worker whose queue is announced and which has a poll waiting. */
 async function announced(): Promise<{ worker: Hostile; first: Promise<WorkflowTask> }> {
   const worker = await bench.worker();
   const first = pollWorkflowTask(worker);

@@ -9,6 +9,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KilledServer } from '../support/killed-server.js';
+import { quarantineReportOf } from '../support/quarantine-report.js';
 import { artifact } from '../server/artifacts.js';
 import { failure, forEachDialect, testServer, type TestServer } from '../server/support.js';
 
@@ -28,17 +29,6 @@ forEachDialect('a version that crashes again and again', (open) => {
     expect({ status, body }).toMatchObject({ status: 201 });
     return body.data;
   }
-  const reportOf = (workflow: Workflow, over: Partial<QuarantineReport> = {}): QuarantineReport => ({
-    reportId: randomUUID(),
-    tenantId: workflow.tenantId,
-    artifactSha256: workflow.artifactSha256,
-    cause: 'CRASHED',
-    crashes: 5,
-    windowSeconds: 600,
-    exitCode: null,
-    signal: 'SIGSEGV',
-    ...over,
-  });
   const report = async (body: QuarantineReport) =>
     expect(await server.call('POST', REPORTS, { key: server.settings.runnerToken, body })).toMatchObject({
       status: 204,
@@ -61,7 +51,7 @@ forEachDialect('a version that crashes again and again', (open) => {
     const workflow = await publish();
     expect(await run(workflow.id)).toMatchObject({ status: 201 });
     expect(await inDemand(workflow.artifactSha256)).toBe(true);
-    await report(reportOf(workflow));
+    await report(quarantineReportOf(workflow));
     const reason = 'Its worker crashed (SIGSEGV), the last of 5 failures within 10 minutes.';
     const { quarantine } = await read(workflow.id);
     expect(quarantine).toEqual({
@@ -99,7 +89,7 @@ forEachDialect('a version that crashes again and again', (open) => {
   it('is released by its author: it starts, and its open runs have a worker again', async () => {
     const workflow = await publish();
     await run(workflow.id);
-    const sent = reportOf(workflow);
+    const sent = quarantineReportOf(workflow);
     await report(sent);
     const foreign = await release(workflow.id, server.tenants.b.key);
     expect(foreign).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
@@ -119,14 +109,14 @@ forEachDialect('a version that crashes again and again', (open) => {
     expect(await release(workflow.id)).toMatchObject({ status: 200, body: { data: { quarantine: null } } });
     expect(await logOf(workflow.id)).toHaveLength(2);
     // It crashes anew.
-    await report(reportOf(workflow, { cause: 'OUT_OF_MEMORY', signal: 'SIGKILL' }));
+    await report(quarantineReportOf(workflow, { cause: 'OUT_OF_MEMORY', signal: 'SIGKILL' }));
     expect((await read(workflow.id)).quarantine).toMatchObject({ code: 'OUT_OF_MEMORY' });
   });
 
   it('keeps the first reason while it is quarantined', async () => {
     const workflow = await publish();
-    await report(reportOf(workflow, { cause: 'NOT_LOADABLE', signal: null }));
-    await report(reportOf(workflow));
+    await report(quarantineReportOf(workflow, { cause: 'NOT_LOADABLE', signal: null }));
+    await report(quarantineReportOf(workflow));
     expect((await read(workflow.id)).quarantine).toMatchObject({
       code: 'NOT_LOADABLE',
       reason:
@@ -142,7 +132,7 @@ forEachDialect('a version that crashes again and again', (open) => {
       (await server.publish(server.tenants.b.key, same)).body.data,
     ];
     expect(theirs.artifactSha256).toBe(mine.artifactSha256);
-    await report(reportOf(mine));
+    await report(quarantineReportOf(mine));
     const started = await server.call('POST', `/api/v1/workflows/${theirs.id}/run`, {
       key: server.tenants.b.key,
     });
@@ -192,17 +182,7 @@ forEachDialect('a server that is killed', (open) => {
     const { id } = await server.seedWorkflow();
     await server.start('quarantine.after-commit=kill');
     const workflow = () => server.call('GET', `/workflows/${id}`);
-    const { tenantId, artifactSha256 } = (await workflow()).data as Workflow;
-    const body: QuarantineReport = {
-      reportId: randomUUID(),
-      tenantId,
-      artifactSha256,
-      cause: 'CRASHED',
-      crashes: 5,
-      windowSeconds: 600,
-      exitCode: 1,
-      signal: null,
-    };
+    const body = quarantineReportOf((await workflow()).data as Workflow);
     const report = () =>
       fetch(`${server.url}${REPORTS}`, {
         method: 'POST',

@@ -40,6 +40,7 @@ export async function preparePgliteTemplate(): Promise<string> {
 
 /** Puts a migrated, empty database at `directory`, which must not exist yet. A thousand files: Node's own `cp` takes ten times as long. */
 export async function copyPgliteTemplate(directory: string): Promise<void> {
+  await mkdir(dirname(directory), { recursive: true });
   await promisify(execFile)('cp', ['-R', inject('pgliteTemplate'), directory]);
 }
 

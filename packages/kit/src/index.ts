@@ -1,7 +1,7 @@
 export { failpoint, FailpointError } from './failpoints.js';
 export { createLogger, type Logger } from './logger.js';
 export { runtimeTokens, type RuntimeClaims, type RuntimeTokens } from './runtime-token.js';
-export { parseEnv, runSecondsSchema, secretFromEnv } from './settings.js';
+export { parseEnv, runSecondsSchema, secretFromEnv, switchSchema } from './settings.js';
 export { TokenBucket, TokenBuckets, type Rate } from './token-bucket.js';
 export { onShutdown, exitWhenParentDies, runMain } from './lifecycle.js';
 export {

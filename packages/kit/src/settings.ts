@@ -15,6 +15,12 @@ export function parseEnv<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv 
   throw new Error(`settings are not usable: ${issues.join('; ')}`);
 }
 
+/** A setting that is `on`, also when it is not given, or `off`. */
+export const switchSchema = z
+  .enum(['on', 'off'], { error: 'must be on or off' })
+  .default('on')
+  .transform((value) => value === 'on');
+
 /** `PEGASUS_MAX_RUN_SECONDS`, which server and supervisor hold runs and child runs to. */
 export const runSecondsSchema = z.coerce
   .number()

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -127,7 +127,7 @@ describe('a native addon, which Node’s own rules do not bind', () => {
     async () => {
       const { dataDir } = stage.platform;
       const heard = await shell(
-        `ls -d ${dataDir} /root/.[a-z]* /etc/shadow; ls / /home; cat /proc/[0-9]*/comm; echo end`,
+        `ls -d ${dataDir} ${homedir()}/.[a-z]* /etc/shadow; ls / /home; cat /proc/[0-9]*/comm; echo end`,
       );
       expect(heard).toMatch(/end\s*$/);
       expect(heard).toContain(`cannot access '${dataDir}'`);

@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { isTerminal, type Execution, type QuarantineReport } from '@pegasus-workflows/contracts';
+import { isTerminal, type Execution } from '@pegasus-workflows/contracts';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { freePort } from '../../../packages/platform/src/process/ports.js';
 import { startTestPlatform, type TestPlatform } from '../../support/platform.js';
+import { quarantineReportOf } from '../../support/quarantine-report.js';
 import { testTemporalEnv } from '../../support/temporal.js';
 import { eventually } from '../../support/wait.js';
 import { TestReceiver } from '../../webhooks/receiver.js';
@@ -189,21 +189,12 @@ export class Stage implements AsyncDisposable {
   /** A version is kept back, as if its worker had crashed too often. */
   async quarantine(workflow: string, version: string): Promise<void> {
     const all = await this.client().workflows.list();
-    const { tenantId, artifactSha256 } = all.find((one) => one.name === workflow && one.version === version)!;
+    const crashed = all.find((one) => one.name === workflow && one.version === version)!;
     const token = await readFile(path.join(this.platform.dataDir, 'secrets', 'runner.token'), 'utf8');
     const reply = await fetch(`${this.platform.url}/internal/v1/quarantines`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token.trimEnd()}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        reportId: randomUUID(),
-        tenantId,
-        artifactSha256,
-        cause: 'CRASHED',
-        crashes: 5,
-        windowSeconds: 600,
-        exitCode: 7,
-        signal: null,
-      } satisfies QuarantineReport),
+      body: JSON.stringify(quarantineReportOf(crashed, { exitCode: 7, signal: null })),
     });
     expect(reply.status).toBe(204);
   }

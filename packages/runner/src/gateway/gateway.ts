@@ -19,9 +19,10 @@ import { type Logger } from '@pegasus-workflows/kit';
 import proto from '@temporalio/proto';
 import { type TemporalTarget } from '../connection-options.js';
 import { GATEWAY_CREDENTIAL_HEADER } from '../protocol.js';
+import { CallRate } from './call-rate.js';
 import { EagerPolls, EagerQueues } from './eager-polls.js';
 import { type Seal } from './failures.js';
-import { CallRate } from './call-rate.js';
+import { SERVICE_PATH } from './grpc.js';
 import { Refusal } from './refusal.js';
 import { type RunLimits } from './run-limits.js';
 import { connectUpstream, type Upstream } from './upstream.js';
@@ -161,7 +162,7 @@ class Session implements GatewaySession {
       eager: this.#eager,
     });
     this.#server = new UnaryServer({
-      service: '/temporal.api.workflowservice.v1.WorkflowService/',
+      service: SERVICE_PATH,
       methods: METHODS,
       admit: (method, headers) => this.#admit(method, headers),
       serve: (call) => this.#serve(call),

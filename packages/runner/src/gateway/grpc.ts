@@ -7,6 +7,9 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 
+/** Before the name of a method: all that a worker may call is of this one service. */
+export const SERVICE_PATH = '/temporal.api.workflowservice.v1.WorkflowService/';
+
 /** A flag that says whether the message is compressed, and four bytes of length. */
 export const FRAME_HEAD_BYTES = 5;
 

@@ -22,8 +22,8 @@ import {
 } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { connectionOptions, type TemporalTarget } from '../connection-options.js';
-import { backoffMs } from '../supervisor/backoff.js';
-import { CallFailed, failureOf, frame, timeoutHeader, unframe } from './grpc.js';
+import { backoffMs } from '../backoff.js';
+import { CallFailed, failureOf, frame, SERVICE_PATH, timeoutHeader, unframe } from './grpc.js';
 import { type UnaryCall } from './unary-server.js';
 
 /** What a call that is passed on comes with. */
@@ -42,7 +42,6 @@ const PASSED_ON = [
   'supported-server-versions',
   'temporal-resource-id',
 ] as const;
-const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 
 const RECONNECT = { baseMs: 100, maxMs: 2_000 };
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -124,11 +123,18 @@ class Http2Upstream implements Upstream {
       session.destroy();
     };
     const timeout = setTimeout(failed, CONNECT_TIMEOUT_MS);
-    const ping = setInterval(() => keptAlive(session), PING_INTERVAL_MS);
+    let unanswered = false;
+    const ping = setInterval(() => {
+      if (session.connecting || session.destroyed) return;
+      if (unanswered) return session.destroy();
+      unanswered = true;
+      session.ping(() => (unanswered = false));
+    }, PING_INTERVAL_MS);
     session.once('connect', () => {
       this.#failures = 0;
       clearTimeout(timeout);
-      session.setLocalWindowSize(WINDOW_BYTES * 4);
+      // It may have been given up in the moment that it connected.
+      if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES * 4);
     });
     // A cluster that wants the connection to end lets the calls on it finish; new ones go to another.
     session.once('goaway', forget);
@@ -146,7 +152,7 @@ class Http2Upstream implements Upstream {
   #headersFor(method: string, { headers, deadline }: CallContext): OutgoingHttpHeaders {
     const own: OutgoingHttpHeaders = {
       ...this.#headers,
-      ':path': SERVICE + method,
+      ':path': SERVICE_PATH + method,
       'grpc-timeout': timeoutHeader(deadline - performance.now()),
     };
     for (const name of PASSED_ON) {
@@ -155,18 +161,6 @@ class Http2Upstream implements Upstream {
     }
     return own;
   }
-}
-
-const unanswered = new WeakSet<ClientHttp2Session>();
-
-function keptAlive(session: ClientHttp2Session): void {
-  if (session.connecting || session.destroyed) return;
-  if (unanswered.has(session)) {
-    session.destroy();
-    return;
-  }
-  unanswered.add(session);
-  session.ping(() => unanswered.delete(session));
 }
 
 /** Invariant 3. */

@@ -11,7 +11,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Demand } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from '../backoff.js';
 
 const WAIT_SECONDS = 25;
 const RETRY = { baseMs: 100, maxMs: 2_000 };

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EAGER_PING_MS, type EagerLine } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type EagerQueues } from '../gateway/eager-polls.js';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from '../backoff.js';
 
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 /** Changes that come together are told together. */

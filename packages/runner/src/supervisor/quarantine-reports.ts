@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type QuarantineReport } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from '../backoff.js';
 import { ServerResponseError } from './server-client.js';
 
 const RETRY = { baseMs: 200, maxMs: 10_000 };

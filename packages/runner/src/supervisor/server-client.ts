@@ -65,24 +65,12 @@ export class ServerClient {
 
   /** Tells of runs that workers have just closed. */
   async closed(runs: ClosedRuns['runs'], signal: AbortSignal): Promise<void> {
-    const response = await this.#fetch('/closed-runs', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ runs } satisfies ClosedRuns),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(NOTICE_TIMEOUT_MS)]),
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new ServerResponseError('closed runs', response.status);
+    await this.#tell('closed runs', '/closed-runs', { runs } satisfies ClosedRuns, signal, NOTICE_TIMEOUT_MS);
   }
 
   /** First tasks of runs for these queues, until the server or the signal ends it. */
   async *eagerTasks(request: EagerPollsRequest, signal: AbortSignal): AsyncGenerator<EagerLine, void> {
-    const response = await this.#fetch('/eager-tasks', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(request),
-      signal,
-    });
+    const response = await this.#post('/eager-tasks', request, signal);
     if (!response.ok || !response.body) {
       await response.body?.cancel();
       throw new ServerResponseError('first tasks', response.status);
@@ -127,30 +115,34 @@ export class ServerClient {
 
   /** Resolves when the batch is stored. */
   async logs(batch: RunnerLogBatch, signal: AbortSignal): Promise<void> {
-    const response = await this.#fetch('/execution-logs', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(batch),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(LOGS_TIMEOUT_MS)]),
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new ServerResponseError('execution logs', response.status);
+    await this.#tell('execution logs', '/execution-logs', batch, signal, LOGS_TIMEOUT_MS);
   }
 
   /** Resolves when the report is stored. */
   async quarantine(report: QuarantineReport, signal: AbortSignal): Promise<void> {
-    const response = await this.#fetch('/quarantines', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(report),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REPORT_TIMEOUT_MS)]),
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new ServerResponseError('quarantine', response.status);
+    await this.#tell('quarantine', '/quarantines', report, signal, REPORT_TIMEOUT_MS);
   }
 
   #authorization(): Record<string, string> {
     return { authorization: `Bearer ${this.token}` };
+  }
+
+  /** Resolves when the server has taken it in; `what` names it in the error. */
+  async #tell(
+    what: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<void> {
+    const response = await this.#post(path, body, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    await response.body?.cancel();
+    if (!response.ok) throw new ServerResponseError(what, response.status);
+  }
+
+  #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
   }
 
   #get(path: string, signal: AbortSignal): Promise<Response> {

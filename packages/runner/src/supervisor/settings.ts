@@ -3,6 +3,7 @@ import {
   parseTemporalSettings,
   runSecondsSchema,
   secretFromEnv,
+  switchSchema,
   temporalConnectionOptions,
 } from '@pegasus-workflows/kit';
 import {
@@ -41,8 +42,8 @@ const envSchema = z.object({
   PEGASUS_RUNNER_TENANT_MEMORY_MB: positive.default(1024),
   PEGASUS_RUNNER_CACHE_MB: positive.default(2048),
   PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
-  PEGASUS_EAGER_START: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
-  PEGASUS_GATEWAY: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+  PEGASUS_EAGER_START: switchSchema,
+  PEGASUS_GATEWAY: switchSchema,
   PEGASUS_SANDBOX: z.enum(SANDBOX_MODES, { error: 'must be auto, require or off' }).default('auto'),
   PEGASUS_RUNNER_TENANT_TASKS: positive.int().min(64).default(256),
   PEGASUS_RUNNER_TENANT_FILES: positive.int().min(128).default(4_096),
@@ -112,7 +113,7 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
     // Whether a connection is encrypted is not the supervisor's to know: it passes on bytes.
     egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: true },
     gateway: gatewayOf(parsed, temporal),
-    eagerStart: parsed.PEGASUS_EAGER_START === 'on',
+    eagerStart: parsed.PEGASUS_EAGER_START,
     sandbox: parsed.PEGASUS_SANDBOX,
     slots: {
       activities: parsed.PEGASUS_RUNNER_ACTIVITY_SLOTS,
@@ -143,7 +144,7 @@ function gatewayOf(
   { PEGASUS_GATEWAY, PEGASUS_SANDBOX }: z.infer<typeof envSchema>,
   { apiKey, tls }: TemporalTarget,
 ): boolean {
-  if (PEGASUS_GATEWAY === 'on') return true;
+  if (PEGASUS_GATEWAY) return true;
   if (PEGASUS_SANDBOX === 'off' && apiKey === undefined && tls === undefined) return false;
   throw new Error(
     'settings are not usable: PEGASUS_GATEWAY=off is for measuring, with PEGASUS_SANDBOX=off and a Temporal that asks for no credential; leave it out',

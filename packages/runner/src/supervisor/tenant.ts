@@ -19,7 +19,7 @@
 import { type CrashCause, type DemandedArtifact, type PayloadKeySet } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit';
 import { type ArtifactCache, type ArtifactLease } from './artifact-cache.js';
-import { backoffMs } from './backoff.js';
+import { backoffMs } from '../backoff.js';
 import { type ProcessEnd } from '../sandbox/sandbox.js';
 import { causeOf, CrashLedger, suspectsOf, type CrashLimits } from './crash-ledger.js';
 import { type CrashLoop } from './quarantine-reports.js';

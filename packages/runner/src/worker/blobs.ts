@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sha256Of, type PayloadBlobs } from '@pegasus-workflows/kit/payloads';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
+import { backoffMs } from '../backoff.js';
 
 /**
  * Job: large payloads of this process's tenant, kept by the server and reached through the supervisor.
@@ -14,8 +15,7 @@ import { z } from 'zod';
  * 3. A refusal for good (too large) fails the activity for good; one of the quota may be over at the next attempt.
  */
 const PATIENCE_MS = 60_000;
-const PAUSE_MIN_MS = 100;
-const PAUSE_MAX_MS = 2_000;
+const PAUSE = { baseMs: 100, maxMs: 2_000 };
 /** A try that takes longer counts as failed. */
 const TRY_MS = 60_000;
 
@@ -46,9 +46,10 @@ export class SupervisorBlobs implements PayloadBlobs {
   /** A success, or 404. */
   async #ask(sha256: string, init: RequestInit): Promise<Response> {
     const until = performance.now() + this.patienceMs;
-    for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    for (let failures = 1; ; failures++) {
       const answer = await this.#try(sha256, init);
       if (answer instanceof Response) return answer;
+      const pauseMs = backoffMs(failures, PAUSE);
       if (performance.now() + pauseMs > until) throw answer;
       await delay(pauseMs);
     }

@@ -38,6 +38,15 @@ const updateResponses = {
   202: { description: 'The run has accepted it and works on it.', schema: dataOf(updateAnswerSchema) },
 };
 
+/** Of a call to an update handler and of the question what became of one. */
+const UPDATE_ERRORS = [
+  'EXECUTION_NOT_OPEN',
+  'UPDATE_REJECTED',
+  'WORKFLOW_QUARANTINED',
+  'CONCURRENCY_LIMIT',
+  'TEMPORAL_UPDATE_FAILED',
+] as const;
+
 function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
   addRoute(
     app,
@@ -49,14 +58,7 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       summary:
         'Call an update handler of an open run and wait for its result. The `Idempotency-Key` is the update’s id.',
       request: { params: ofExecution, body: updateRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
-      errors: [
-        'EXECUTION_NOT_OPEN',
-        'UPDATE_REJECTED',
-        'WORKFLOW_QUARANTINED',
-        'CONCURRENCY_LIMIT',
-        'TEMPORAL_UPDATE_FAILED',
-        'STORAGE_QUOTA_EXCEEDED',
-      ],
+      errors: [...UPDATE_ERRORS, 'STORAGE_QUOTA_EXCEEDED'],
       responses: updateResponses,
     },
     async ({ params, body: { name, args = [], waitSeconds }, principal, c }) => {
@@ -75,13 +77,7 @@ function mountUpdates(app: OpenAPIHono<AppEnv>, { updates }: Calls): void {
       action: 'ReadWorkflow',
       summary: 'What became of an update; with `waitSeconds`, as soon as it has completed.',
       request: { params: ofUpdate, query: updateQuerySchema },
-      errors: [
-        'EXECUTION_NOT_OPEN',
-        'UPDATE_REJECTED',
-        'WORKFLOW_QUARANTINED',
-        'CONCURRENCY_LIMIT',
-        'TEMPORAL_UPDATE_FAILED',
-      ],
+      errors: UPDATE_ERRORS,
       responses: updateResponses,
     },
     async ({ params, query, principal, c }) => {

@@ -18,6 +18,15 @@ import { idempotencyKey } from './idempotency-key.js';
 
 const ofExecution = z.object({ id: idSchema, eid: idSchema });
 
+/** Of everything that asks a run by way of its worker. */
+const QUERY_ERRORS = [
+  'EXECUTION_NOT_OPEN',
+  'QUERY_REJECTED',
+  'WORKFLOW_QUARANTINED',
+  'CONCURRENCY_LIMIT',
+  'TEMPORAL_QUERY_FAILED',
+] as const;
+
 /** Talking to a run: signal, query and handlers. */
 export function mountConversations(
   app: OpenAPIHono<AppEnv>,
@@ -51,14 +60,7 @@ export function mountConversations(
       summary:
         'Ask a run, open or ended, and change nothing. A worker is started for it where none runs. `__stack_trace` tells where the run waits.',
       request: { params: ofExecution, body: queryRequestSchema, maxBodyBytes: LIMITS.runInputBytes },
-      errors: [
-        'EXECUTION_NOT_OPEN',
-        'QUERY_REJECTED',
-        'WORKFLOW_QUARANTINED',
-        'CONCURRENCY_LIMIT',
-        'TEMPORAL_QUERY_FAILED',
-        'STORAGE_QUOTA_EXCEEDED',
-      ],
+      errors: [...QUERY_ERRORS, 'STORAGE_QUOTA_EXCEEDED'],
       responses: { 200: { description: 'What the handler returned.', schema: dataOf(queryAnswerSchema) } },
     },
     async ({ params, body: { name, args = [] }, principal, c }) => {
@@ -75,13 +77,7 @@ export function mountConversations(
       summary:
         'The signals, queries and updates that a run answers to at present, as its own code has set them.',
       request: { params: ofExecution },
-      errors: [
-        'EXECUTION_NOT_OPEN',
-        'QUERY_REJECTED',
-        'WORKFLOW_QUARANTINED',
-        'CONCURRENCY_LIMIT',
-        'TEMPORAL_QUERY_FAILED',
-      ],
+      errors: QUERY_ERRORS,
       responses: { 200: { description: 'The handlers.', schema: dataOf(handlersSchema) } },
     },
     async ({ params, principal, c }) =>

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { writtenAt, ignoreErrno, syncDirectory } from './files.js';
@@ -107,7 +107,7 @@ export async function openBlobFiles(directory: string): Promise<BlobFiles> {
     async removeParts(before) {
       let removed = 0;
       for (const name of await readdir(incoming)) {
-        const written = (await stat(join(incoming, name)).catch(ignoreErrno('ENOENT')))?.mtime;
+        const written = await writtenAt(join(incoming, name));
         if (!written || written >= before) continue;
         await rm(join(incoming, name), { force: true });
         removed++;

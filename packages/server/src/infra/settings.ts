@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import {
   parseEnv,
-  runSecondsSchema,
   parseTemporalSettings,
+  runSecondsSchema,
   secretFromEnv,
+  switchSchema,
   type TemporalSettings,
 } from '@pegasus-workflows/kit';
 import { z } from 'zod';
@@ -129,8 +130,8 @@ const envSchema = z
     PEGASUS_EGRESS_HTTP: flag('false'),
     PEGASUS_INGRESS_PER_SECOND: count(50),
     PEGASUS_CODEC_ORIGINS: originsSchema.default([]),
-    PEGASUS_EAGER_START: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
-    PEGASUS_PAYLOAD_ENCRYPTION: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+    PEGASUS_EAGER_START: switchSchema,
+    PEGASUS_PAYLOAD_ENCRYPTION: switchSchema,
     PEGASUS_PAYLOAD_BLOB_FROM_KB: z.coerce.number().int().min(1).max(1024).default(256),
     PEGASUS_PAYLOAD_MAX_MB: z.coerce.number().int().min(2).max(64).default(16),
     PEGASUS_PAYLOAD_BLOB_DAYS: count(30),
@@ -202,8 +203,8 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       perRecipientPerHour: parsed.PEGASUS_SMS_PER_RECIPIENT_PER_HOUR,
     },
     codecOrigins: parsed.PEGASUS_CODEC_ORIGINS,
-    eagerStart: parsed.PEGASUS_EAGER_START === 'on',
-    payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION === 'on',
+    eagerStart: parsed.PEGASUS_EAGER_START,
+    payloadEncryption: parsed.PEGASUS_PAYLOAD_ENCRYPTION,
     payloadBlobs: {
       fromBytes: parsed.PEGASUS_PAYLOAD_BLOB_FROM_KB * 1024,
       maxBytes: parsed.PEGASUS_PAYLOAD_MAX_MB * 1024 * 1024,

@@ -17,7 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS, type RunnerLogBatch, type RunnerLogEntry } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { droppedSentence } from '../../logs/line.js';
-import { backoffMs } from '../backoff.js';
+import { backoffMs } from '../../backoff.js';
 import { ServerResponseError } from '../server-client.js';
 
 export type SendLogs = (batch: RunnerLogBatch, signal: AbortSignal) => Promise<void>;
