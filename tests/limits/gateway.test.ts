@@ -13,7 +13,7 @@ import {
 } from '../gateway/support/bench.js';
 
 const { CommandType, TaskQueueKind } = enums.v1;
-const LIMITS = { callsPerSecond: 40, historyEvents: 12, runSeconds: 3 };
+const LIMITS = { callsPerSecond: 40, callsAtOnce: 8, historyEvents: 12, runSeconds: 3 };
 
 let bench: GatewayBench;
 beforeAll(async () => {

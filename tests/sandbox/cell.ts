@@ -25,7 +25,13 @@ import { requireCommand } from '../support/apt.js';
 import { eventually } from '../support/wait.js';
 
 const MIB = 1024 * 1024;
-const NO_LIMITS = { callsPerSecond: 1e6, historyEvents: 1e6, historyBytes: 1e9, runSeconds: 1e6 };
+const NO_LIMITS = {
+  callsPerSecond: 1e6,
+  callsAtOnce: 100,
+  historyEvents: 1e6,
+  historyBytes: 1e9,
+  runSeconds: 1e6,
+};
 
 export const LIMITS: SandboxLimits = {
   memoryBytes: 512 * MIB,

@@ -16,6 +16,7 @@ export const { workflowservice, enums } = proto.temporal.api as unknown as {
 /** As a supervisor has them that nobody has told otherwise. */
 export const SESSION_LIMITS: SessionLimits = {
   callsPerSecond: 500,
+  callsAtOnce: 8,
   historyEvents: 40_000,
   historyBytes: 40 * 1024 * 1024,
   runSeconds: 366 * 24 * 3600,

@@ -1,5 +1,6 @@
 /**
- * Job: how often one worker may call Temporal, and how many polls it may have waiting.
+ * Job: how often one worker may call Temporal, how many of its calls Temporal has to do with at once, and how many polls
+ * it may have waiting.
  *
  * Boundary: counts, for one session. What is refused the SDK tries again by itself, after a while; who goes on calling
  * regardless costs the supervisor's thread, which is everybody's, and is ended by `onFlood`.
@@ -7,9 +8,15 @@
  * Invariants
  * 1. In any t seconds at most `burst + perSecond · t` calls of a session go on.
  * 2. Of one kind of task, at most {@link POLLS_PER_QUEUE} polls of one artifact's queue are under way.
- * 3. `onFlood` is called once, when more than {@link REFUSALS} calls were refused with no time to calm down between.
+ * 3. At most `atOnce` calls that are no polls are under way. The others wait here in the order in which they came: in
+ *    Temporal they would stand before those of other tenants. One that is given up while it waits is never made.
+ * 4. `onFlood` is called once, when more than {@link REFUSALS} calls were refused with no time to calm down between.
  */
+import { status } from '@grpc/grpc-js';
 import { TokenBucket, type Rate } from '@pegasus-workflows/kit';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { type Life } from './eager-polls.js';
+import { CallFailed } from './grpc.js';
 import { Refusal } from './refusal.js';
 
 /** The SDK has ten. */
@@ -17,17 +24,24 @@ const POLLS_PER_QUEUE = 32;
 /** An SDK that is refused waits longer each time, so it never comes near. */
 const REFUSALS: Rate = { perSecond: 100, burst: 1_000 };
 
+export interface CallLimits {
+  rate: Rate;
+  atOnce: number;
+}
+
 export class CallRate {
   readonly #calls: TokenBucket;
+  readonly #inTurn: LimitFunction;
   readonly #refusals = new TokenBucket(REFUSALS, performance.now());
   readonly #polls = new Map<string, number>();
   #flooded = false;
 
   constructor(
-    private readonly rate: Rate,
+    private readonly limits: CallLimits,
     private readonly onFlood: () => void,
   ) {
-    this.#calls = new TokenBucket(rate, performance.now());
+    this.#calls = new TokenBucket(limits.rate, performance.now());
+    this.#inTurn = pLimit(limits.atOnce);
   }
 
   /** @throws {@link Refusal} RESOURCE_EXHAUSTED */
@@ -40,8 +54,18 @@ export class CallRate {
     }
     throw Refusal.exhausted(
       'call-rate',
-      `a worker may make ${this.rate.perSecond} calls a second in the long run; call again later`,
+      `a worker may make ${this.limits.rate.perSecond} calls a second in the long run; call again later`,
     );
+  }
+
+  /** Makes a call that is no poll when its turn comes. @throws {@link CallFailed} CANCELLED when it is given up before */
+  inTurn<T>(life: Life, call: () => Promise<T>): Promise<T> {
+    let isGivenUp = false;
+    life.whenAbandoned(() => (isGivenUp = true));
+    return this.#inTurn(() => {
+      if (isGivenUp) throw CallFailed.of(status.CANCELLED, 'the call was given up');
+      return call();
+    });
   }
 
   /** Makes a poll as one of those under way. @throws {@link Refusal} RESOURCE_EXHAUSTED */

@@ -7,7 +7,7 @@
  * Invariants
  * 1. A session belongs to one worker process. A call without its credential is refused before it is read.
  * 2. A call that the worker gives up is given up towards Temporal too, and one that outlives its deadline ends.
- * 3. Connections, streams, the rate of calls, header and message sizes of a session are bounded; the bound hits that session alone.
+ * 3. Connections, streams, the rate of calls and how many are under way, header and message sizes of a session are bounded; the bound hits that session alone.
  * 4. After `close` a session serves nothing, and its connections are gone.
  * 5. A refusal is logged with its rule, at most {@link LOGGED_PER_MINUTE} a minute and session; the rest are counted.
  */
@@ -33,6 +33,8 @@ const api = proto.temporal.api.workflowservice.v1;
 
 export const LOGGED_PER_MINUTE = 20;
 const GIVE_BACK_MS = 10_000;
+/** The calls that wait at Temporal, and cost nothing there meanwhile. */
+const POLLS: ReadonlySet<string> = new Set(['PollWorkflowTaskQueue', 'PollActivityTaskQueue']);
 /** More than a worker with a hundred artifacts opens: ten pollers of each kind, and what completes. */
 const MAX_STREAMS = 4_096;
 /** Temporal's SDK opens one; a few more while it reconnects. */
@@ -82,6 +84,8 @@ export interface GatewayPort {
 /** What each worker is held to. */
 export interface SessionLimits extends RunLimits {
   callsPerSecond: number;
+  /** That are no polls. */
+  callsAtOnce: number;
 }
 
 /** How many seconds' worth of calls may come at once. */
@@ -144,8 +148,8 @@ class Session implements GatewaySession {
 
   constructor(target: TemporalTarget, limits: SessionLimits, options: SessionOptions, eager: EagerQueues) {
     const { tenantId, ownsTaskQueue, seal, onClosed, onFlood, logger } = options;
-    const { callsPerSecond: perSecond } = limits;
-    this.#rate = new CallRate({ perSecond, burst: perSecond * BURST_SECONDS }, onFlood);
+    const { callsPerSecond: perSecond, callsAtOnce: atOnce } = limits;
+    this.#rate = new CallRate({ rate: { perSecond, burst: perSecond * BURST_SECONDS }, atOnce }, onFlood);
     this.namespace = target.namespace;
     this.#refusals = new RefusalLog(logger);
     this.#upstream = connectUpstream(target);
@@ -199,12 +203,15 @@ class Session implements GatewaySession {
   async #serve(call: UnaryCall): Promise<Uint8Array> {
     try {
       const { method, request, headers, deadline } = call;
-      const forward: Forward = (name, asked, life = call) =>
-        this.#upstream.call(name, asked, {
-          headers,
-          deadline,
-          whenAbandoned: (listener) => life.whenAbandoned(listener),
-        });
+      const forward: Forward = (name, asked, life = call) => {
+        const make = (): Promise<Uint8Array> =>
+          this.#upstream.call(name, asked, {
+            headers,
+            deadline,
+            whenAbandoned: (listener) => life.whenAbandoned(listener),
+          });
+        return POLLS.has(name) ? make() : this.#rate.inTurn(life, make);
+      };
       return await this.#calls.handle(method, request, forward, call);
     } catch (error) {
       if (error instanceof Refusal) this.#refusals.note(call.method, error);

@@ -71,7 +71,7 @@ test('what bounds a worker, and all of them together', () => {
   expect(workerSettings(2, 'pids', limits)).toEqual([{ file: 'pids.max', value: '9' }]);
   expect(workerSettings(2, 'cpu', limits)).toEqual([{ file: 'cpu.max', value: '150000 100000' }]);
   expect(workerSettings(1, 'cpu', { ...limits, cpus: 0 })).toEqual([]);
-  expect([sharedSettings(1)[0]!.value, sharedSettings(2)[0]!.value]).toEqual(['512', '50']);
+  expect([sharedSettings(1)[0]!.value, sharedSettings(2)[0]!.value]).toEqual(['1024', '100']);
 });
 
 test('a group of version 2 is made in the one of this supervisor, which hands its controllers on', async () => {

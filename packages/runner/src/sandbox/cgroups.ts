@@ -5,8 +5,8 @@
  * ({@link ControlGroup.entries}), before it runs anything else.
  *
  * Invariants
- * 1. All groups lie in one group of this supervisor, which all tenants together share: their processor time weighs less
- *    than that of the platform beside it.
+ * 1. All groups lie in one group of this supervisor, which all tenants together share: their processor time weighs
+ *    what one group or process of the platform does, however many workers there are.
  * 2. What a killed supervisor left is emptied and removed by the next `open` of any: its group is named by its process.
  * 3. What cannot be made is no wall; `controllers` has only what a trial write has shown to work.
  */
@@ -63,9 +63,12 @@ export function workerSettings(
     : [{ file: 'cpu.max', value: `${quota} ${CPU_PERIOD_US}` }];
 }
 
-/** What all workers together weigh against one other group or process: half. */
+/**
+ * What all workers together weigh against one other group or process: the same. Less would make each task of a run wait
+ * longer beside Temporal on a machine that is merely busy; what one worker may take is bounded by its own quota.
+ */
 export function sharedSettings(version: 1 | 2): GroupSetting[] {
-  return [version === 1 ? { file: 'cpu.shares', value: '512' } : { file: 'cpu.weight', value: '50' }];
+  return [version === 1 ? { file: 'cpu.shares', value: '1024' } : { file: 'cpu.weight', value: '100' }];
 }
 
 /** The groups of one worker process, one for each place. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   parseEnv,
   parseTemporalSettings,
@@ -33,6 +34,8 @@ const egressSchema = z.string().transform((text, context): EgressException[] => 
   }
 });
 
+const CORES = availableParallelism();
+
 const envSchema = z.object({
   PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),
   PEGASUS_RUNNER_DIR: z.string().min(1),
@@ -48,10 +51,14 @@ const envSchema = z.object({
   PEGASUS_RUNNER_TENANT_TASKS: positive.int().min(64).default(256),
   PEGASUS_RUNNER_TENANT_FILES: positive.int().min(128).default(4_096),
   PEGASUS_RUNNER_TENANT_DISK_MB: positive.default(256),
-  PEGASUS_RUNNER_TENANT_CPUS: z.coerce.number().nonnegative().default(0),
+  PEGASUS_RUNNER_TENANT_CPUS: z.coerce
+    .number()
+    .nonnegative()
+    .default(CORES - 1),
   PEGASUS_RUNNER_ACTIVITY_SLOTS: positive.int().max(1_000).default(100),
   PEGASUS_RUNNER_WORKFLOW_SLOTS: positive.int().min(2).max(1_000).default(40),
   PEGASUS_RUNNER_CALLS_PER_SECOND: positive.int().default(500),
+  PEGASUS_RUNNER_CALLS_AT_ONCE: positive.int().default(Math.max(4, 2 * CORES)),
   PEGASUS_RUN_HISTORY_EVENTS: positive.int().max(51_000).default(40_000),
   PEGASUS_RUN_HISTORY_MB: positive.max(49).default(40),
   PEGASUS_MAX_RUN_SECONDS: runSecondsSchema,
@@ -121,6 +128,7 @@ export function parseSupervisorSettings(env: NodeJS.ProcessEnv = process.env): S
     },
     sessionLimits: {
       callsPerSecond: parsed.PEGASUS_RUNNER_CALLS_PER_SECOND,
+      callsAtOnce: parsed.PEGASUS_RUNNER_CALLS_AT_ONCE,
       historyEvents: parsed.PEGASUS_RUN_HISTORY_EVENTS,
       historyBytes: Math.round(parsed.PEGASUS_RUN_HISTORY_MB * MIB),
       runSeconds: parsed.PEGASUS_MAX_RUN_SECONDS,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { artifactTaskQueue, PegasusError, temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
@@ -31,7 +32,7 @@ export type StartResult =
  */
 const STARTS_AT_ONCE = 48;
 /** Of one tenant, so that another's start does not stand behind a flood in Temporal. */
-const STARTS_OF_A_TENANT = 16;
+const STARTS_OF_A_TENANT = Math.max(4, 2 * availableParallelism());
 const inTurn = new FairLimit({ width: STARTS_AT_ONCE, perKey: STARTS_OF_A_TENANT });
 
 export interface StarterParts {
