@@ -10,9 +10,11 @@ const RUNS = 500;
 const STEPS = 2;
 const MiB = 1024 * 1024;
 const MINUTES = 60_000;
-/** What a part may have grown by over {@link RUNS} more runs: what a garbage collector leaves lying. */
-const TOLERANCE = { share: 0.15, bytes: 24 * MiB };
 const OURS = ['server', 'supervisor', 'worker'] as const satisfies readonly Part[];
+/** What a part may have grown by over {@link RUNS} more runs: what a garbage collector leaves lying. */
+const SHARE = 0.15;
+/** The server has PGlite in its process, whose memory grows with its rows and is never given back. */
+const BYTES = { server: 128 * MiB, supervisor: 24 * MiB, worker: 24 * MiB };
 
 let machine: Machine;
 let workflow: Workflow;
@@ -72,7 +74,7 @@ describe(`${RUNS} runs at once`, () => {
       await eventually(async () => {
         const second = await memory();
         for (const part of OURS) {
-          const most = first[part] * (1 + TOLERANCE.share) + TOLERANCE.bytes;
+          const most = first[part] * (1 + SHARE) + BYTES[part];
           const said = `${part}: ${Math.round(first[part] / MiB)} MiB after one wave, then ${Math.round(second[part] / MiB)}`;
           expect(second[part], said).toBeLessThanOrEqual(most);
         }

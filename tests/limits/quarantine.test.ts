@@ -182,7 +182,7 @@ forEachDialect('a server that is killed', (open) => {
     const { id } = await server.seedWorkflow();
     await server.start('quarantine.after-commit=kill');
     const workflow = () => server.call('GET', `/workflows/${id}`);
-    const body = quarantineReportOf((await workflow()).data as Workflow);
+    const body = quarantineReportOf((await workflow()).data as Workflow, { exitCode: 1, signal: null });
     const report = () =>
       fetch(`${server.url}${REPORTS}`, {
         method: 'POST',
