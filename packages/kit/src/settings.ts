@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { LIMITS } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 
@@ -20,6 +21,9 @@ export const switchSchema = z
   .enum(['on', 'off'], { error: 'must be on or off' })
   .default('on')
   .transform((value) => value === 'on');
+
+/** How many calls of one tenant Temporal has to do with at once, of those that do not wait there: two for each core. */
+export const callsAtOnce = Math.max(4, 2 * availableParallelism());
 
 /** `PEGASUS_MAX_RUN_SECONDS`, which server and supervisor hold runs and child runs to. */
 export const runSecondsSchema = z.coerce

@@ -13,7 +13,7 @@
  * 4. `onFlood` is called once, when more than {@link REFUSALS} calls were refused with no time to calm down between.
  */
 import { status } from '@grpc/grpc-js';
-import { TokenBucket, type Rate } from '@pegasus-workflows/kit';
+import { KeyedCount, TokenBucket, type Rate } from '@pegasus-workflows/kit';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { type Life } from './eager-polls.js';
 import { CallFailed } from './grpc.js';
@@ -33,7 +33,7 @@ export class CallRate {
   readonly #calls: TokenBucket;
   readonly #inTurn: LimitFunction;
   readonly #refusals = new TokenBucket(REFUSALS, performance.now());
-  readonly #polls = new Map<string, number>();
+  readonly #polls = new KeyedCount();
   #flooded = false;
 
   constructor(
@@ -71,16 +71,13 @@ export class CallRate {
   /** Makes a poll as one of those under way. @throws {@link Refusal} RESOURCE_EXHAUSTED */
   async poll<T>(method: string, taskQueue: string, call: () => Promise<T>): Promise<T> {
     const key = `${method} ${taskQueue}`;
-    const underWay = this.#polls.get(key) ?? 0;
-    if (underWay >= POLLS_PER_QUEUE)
+    if (this.#polls.of(key) >= POLLS_PER_QUEUE)
       throw Refusal.exhausted('polls', `a worker may have ${POLLS_PER_QUEUE} polls of a queue under way`);
-    this.#polls.set(key, underWay + 1);
+    this.#polls.begin(key);
     try {
       return await call();
     } finally {
-      const left = this.#polls.get(key)! - 1;
-      if (left > 0) this.#polls.set(key, left);
-      else this.#polls.delete(key);
+      this.#polls.end(key);
     }
   }
 }

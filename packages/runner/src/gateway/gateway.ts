@@ -187,7 +187,7 @@ class Session implements GatewaySession {
   }
 
   get busyQueues(): readonly string[] {
-    return this.#calls.inFlight.taskQueues;
+    return this.#calls.inFlight.keys;
   }
 
   unloaded(taskQueue: string): void {

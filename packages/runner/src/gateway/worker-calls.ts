@@ -15,13 +15,13 @@
  * 6. Message and stack trace of failures leave encrypted, where there is a key.
  */
 import { parseArtifactTaskQueue, tenantWorkflowId } from '@pegasus-workflows/contracts';
+import { KeyedCount } from '@pegasus-workflows/kit';
 import proto, { type temporal } from '@temporalio/proto';
 import { type CallRate } from './call-rate.js';
 import { checkCommand, closesRun, type BrokenRule, type CommandScope } from './commands.js';
 import { type EagerPolls, type Life } from './eager-polls.js';
 import { sealFailure, sealUpdate, type Seal } from './failures.js';
 import { describedNamespace } from './namespace.js';
-import { InFlight } from './in-flight.js';
 import { Refusal } from './refusal.js';
 import { Responses } from './responses.js';
 import { failRun, failure, historyRule, MAX_FORWARDED_BYTES, type RunLimits } from './run-limits.js';
@@ -78,7 +78,9 @@ export class WorkerCalls {
   readonly #responses: Responses;
   readonly #runs = new Map<string, string>();
   readonly #handlers: Readonly<Record<string, Handler>>;
-  readonly inFlight = new InFlight();
+  /** Tasks that this worker was given and has not answered, by task queue: what it is busy with. One that is answered
+   * twice counts once too often, which makes a worker look less busy than it is. */
+  readonly inFlight = new KeyedCount();
 
   constructor(caller: Caller) {
     this.#caller = caller;
@@ -87,7 +89,7 @@ export class WorkerCalls {
       tokens: this.#tokens,
       onTask: (workflowId, runId, taskQueue) => {
         this.#remember(workflowId, runId);
-        this.inFlight.given(taskQueue);
+        this.inFlight.begin(taskQueue);
       },
     });
     this.#handlers = {
@@ -342,7 +344,7 @@ export class WorkerCalls {
   }
 
   #answered(task: Task): Task {
-    this.inFlight.answered(task.taskQueue);
+    this.inFlight.end(task.taskQueue);
     return task;
   }
 

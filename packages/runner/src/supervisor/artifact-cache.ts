@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ARTIFACT_PATHS, artifactDescriptorSchema } from '@pegasus-workflows/contracts';
-import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { failpoint, KeyedCount, type Logger } from '@pegasus-workflows/kit';
 import { z } from 'zod';
 import { unpackArtifact } from './unpack.js';
 
@@ -48,7 +48,7 @@ export class ArtifactCache {
   readonly #artifacts: string;
   readonly #incoming: string;
   readonly #pending = new Map<string, Promise<Marker>>();
-  readonly #leases = new Map<string, number>();
+  readonly #leases = new KeyedCount();
   #pruning: Promise<void> = Promise.resolve();
 
   constructor(
@@ -72,7 +72,7 @@ export class ArtifactCache {
   async acquire(ref: ArtifactRef): Promise<ArtifactLease> {
     const sha256 = ref.artifactSha256;
     if (!SHA256.test(sha256)) throw new Error('artifactSha256 is not a lower-case sha256');
-    this.#leases.set(sha256, (this.#leases.get(sha256) ?? 0) + 1);
+    this.#leases.begin(sha256);
     try {
       let pending = this.#pending.get(sha256);
       if (!pending) {
@@ -82,20 +82,14 @@ export class ArtifactCache {
       const { hasActivities } = await pending;
       let released = false;
       const release = (): void => {
-        if (!released) this.#release(sha256);
+        if (!released) this.#leases.end(sha256);
         released = true;
       };
       return { dir: join(this.#artifacts, sha256), hasActivities, release };
     } catch (error) {
-      this.#release(sha256);
+      this.#leases.end(sha256);
       throw error;
     }
-  }
-
-  #release(sha256: string): void {
-    const left = (this.#leases.get(sha256) ?? 1) - 1;
-    if (left > 0) this.#leases.set(sha256, left);
-    else this.#leases.delete(sha256);
   }
 
   async #ensure(ref: ArtifactRef): Promise<Marker> {
@@ -184,7 +178,7 @@ export class ArtifactCache {
       let total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
       for (const entry of entries.sort((a, b) => a.usedAt - b.usedAt)) {
         if (total <= this.maxBytes) return;
-        if (this.#leases.has(entry.name)) continue;
+        if (this.#leases.of(entry.name) > 0) continue;
         await rm(join(this.#artifacts, entry.name), { recursive: true, force: true });
         this.logger.info({ sha256: entry.name, bytes: entry.bytes }, 'artifact removed from the cache');
         total -= entry.bytes;

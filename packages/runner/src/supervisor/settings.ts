@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
+  callsAtOnce,
   parseEnv,
   parseTemporalSettings,
   runSecondsSchema,
@@ -34,8 +35,6 @@ const egressSchema = z.string().transform((text, context): EgressException[] => 
   }
 });
 
-const CORES = availableParallelism();
-
 const envSchema = z.object({
   PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),
   PEGASUS_RUNNER_DIR: z.string().min(1),
@@ -54,11 +53,11 @@ const envSchema = z.object({
   PEGASUS_RUNNER_TENANT_CPUS: z.coerce
     .number()
     .nonnegative()
-    .default(CORES - 1),
+    .default(availableParallelism() - 1),
   PEGASUS_RUNNER_ACTIVITY_SLOTS: positive.int().max(1_000).default(100),
   PEGASUS_RUNNER_WORKFLOW_SLOTS: positive.int().min(2).max(1_000).default(40),
   PEGASUS_RUNNER_CALLS_PER_SECOND: positive.int().default(500),
-  PEGASUS_RUNNER_CALLS_AT_ONCE: positive.int().default(Math.max(4, 2 * CORES)),
+  PEGASUS_RUNNER_CALLS_AT_ONCE: positive.int().default(callsAtOnce),
   PEGASUS_RUN_HISTORY_EVENTS: positive.int().max(51_000).default(40_000),
   PEGASUS_RUN_HISTORY_MB: positive.max(49).default(40),
   PEGASUS_MAX_RUN_SECONDS: runSecondsSchema,

@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { artifactTaskQueue, PegasusError, temporalWorkflowId } from '@pegasus-workflows/contracts';
-import { type Logger } from '@pegasus-workflows/kit';
+import { callsAtOnce, type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
 import { FairLimit } from '../infra/fair-limit.js';
 import { TEMPORAL_DEADLINES, TemporalError, type TemporalPort } from '../infra/temporal.js';
@@ -31,9 +30,8 @@ export type StartResult =
  * sent; the others wait their turn here.
  */
 const STARTS_AT_ONCE = 48;
-/** Of one tenant, so that another's start does not stand behind a flood in Temporal. */
-const STARTS_OF_A_TENANT = Math.max(4, 2 * availableParallelism());
-const inTurn = new FairLimit({ width: STARTS_AT_ONCE, perKey: STARTS_OF_A_TENANT });
+/** Of one tenant fewer, so that another's start does not stand behind a flood in Temporal. */
+const inTurn = new FairLimit({ width: STARTS_AT_ONCE, perKey: callsAtOnce });
 
 export interface StarterParts {
   temporal: TemporalPort;

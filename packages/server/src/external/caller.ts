@@ -7,7 +7,7 @@ import {
   type ExternalAnswer,
   type testConnectionRequestSchema,
 } from '@pegasus-workflows/contracts';
-import { type Logger } from '@pegasus-workflows/kit';
+import { KeyedCount, type Logger } from '@pegasus-workflows/kit';
 import { type Counter } from 'prom-client';
 import { type z } from 'zod';
 import { type Principal, type Services } from '../infra/context.js';
@@ -62,7 +62,7 @@ interface Outcome {
 export class ExternalCaller {
   readonly #parts: CallerParts;
   readonly #tokens: OAuthTokens;
-  readonly #underWay = new Map<string, number>();
+  readonly #underWay = new KeyedCount();
 
   constructor(parts: CallerParts) {
     const { settings, clock } = parts.services;
@@ -203,21 +203,18 @@ export class ExternalCaller {
 
   /** Invariant 4. */
   async #withinShare<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
-    const present = this.#underWay.get(tenantId) ?? 0;
-    if (present >= AT_ONCE) {
+    if (this.#underWay.of(tenantId) >= AT_ONCE) {
       throw new PegasusError(
         'RATE_LIMITED',
         `${AT_ONCE} external calls of this tenant are under way; try again when one has ended.`,
         { retryAfterSeconds: 1 },
       );
     }
-    this.#underWay.set(tenantId, present + 1);
+    this.#underWay.begin(tenantId);
     try {
       return await work();
     } finally {
-      const rest = this.#underWay.get(tenantId)! - 1;
-      if (rest > 0) this.#underWay.set(tenantId, rest);
-      else this.#underWay.delete(tenantId);
+      this.#underWay.end(tenantId);
     }
   }
 }

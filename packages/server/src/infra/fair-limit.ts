@@ -1,3 +1,5 @@
+import { KeyedCount } from '@pegasus-workflows/kit';
+
 /**
  * Job: how many of something may be under way at once, shared fairly among keys.
  *
@@ -10,7 +12,7 @@
 export class FairLimit {
   /** By key, the one whose turn is next first. */
   readonly #waiting = new Map<string, (() => void)[]>();
-  readonly #underWay = new Map<string, number>();
+  readonly #underWay = new KeyedCount();
   #total = 0;
 
   constructor(private readonly limits: { width: number; perKey: number }) {}
@@ -32,19 +34,17 @@ export class FairLimit {
   }
 
   #mayRun(key: string): boolean {
-    return this.#total < this.limits.width && (this.#underWay.get(key) ?? 0) < this.limits.perKey;
+    return this.#total < this.limits.width && this.#underWay.of(key) < this.limits.perKey;
   }
 
   #enter(key: string): void {
     this.#total++;
-    this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1);
+    this.#underWay.begin(key);
   }
 
   #leave(key: string): void {
     this.#total--;
-    const left = this.#underWay.get(key)! - 1;
-    if (left > 0) this.#underWay.set(key, left);
-    else this.#underWay.delete(key);
+    this.#underWay.end(key);
   }
 
   /** Invariant 2. */
