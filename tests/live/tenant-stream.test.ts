@@ -135,6 +135,10 @@ forEachDialect('the stream of a tenant', (open) => {
     const { id: place } = await nextOf(await stream(), ready);
     const ids = [await insert(), await insert()];
     await setStatus(ids[0]!, 'COMPLETED');
+    // A transaction of another test on the same server may hold the changes back: they are readable once one has read them.
+    const watcher = await stream('', place);
+    await nextOf(watcher, ({ data }) => data.id === ids[0] && data.status === 'COMPLETED');
+    await watcher.return();
     const events = await stream('', place);
     const first = await nextOf(events, ({ event }) => event === 'execution');
     const second = await nextOf(events, ({ event }) => event === 'execution');
