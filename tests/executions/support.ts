@@ -58,6 +58,8 @@ export async function startHarness(
   const logger = options.logger ?? createLogger('test');
   const db = 'db' in database ? database.db : await openDatabase(database.settings, logger);
   const settings = parseServerSettings({
+    // Tests with several tenants do not wait for each other's.
+    PEGASUS_STARTS_AT_ONCE: '64',
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     PEGASUS_PGLITE_DIR: 'memory://',

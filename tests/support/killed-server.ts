@@ -64,6 +64,7 @@ export class KilledServer implements AsyncDisposable {
         PEGASUS_EGRESS_ALLOW: '127.0.0.1',
         // Its worker, if any, is the test's own and has no keys.
         PEGASUS_PAYLOAD_ENCRYPTION: 'off',
+        PEGASUS_STARTS_AT_ONCE: '64',
         PEGASUS_FAILPOINTS: failpoints,
         ...this.#secrets,
         ...this.more,

@@ -1,4 +1,5 @@
 export { failpoint, FailpointError } from './failpoints.js';
+export { FairLimit } from './fair-limit.js';
 export { KeyedCount } from './keyed-count.js';
 export { createLogger, type Logger } from './logger.js';
 export { runtimeTokens, type RuntimeClaims, type RuntimeTokens } from './runtime-token.js';

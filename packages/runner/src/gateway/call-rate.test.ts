@@ -1,9 +1,14 @@
 /** What one worker may have of Temporal: `call-rate.ts`, its invariants by number. */
 import { status } from '@grpc/grpc-js';
+import { FairLimit } from '@pegasus-workflows/kit';
 import { expect, test } from 'vitest';
 import { CallRate } from './call-rate.js';
 
-const limits = { rate: { perSecond: 1_000, burst: 1_000 }, atOnce: 2 };
+const limitsOf = (perKey: number) => {
+  const turns = new FairLimit({ width: Infinity, perKey });
+  const inTurn = <T>(call: () => Promise<T>) => turns.run('a tenant', call);
+  return { rate: { perSecond: 1_000, burst: 1_000 }, inTurn };
+};
 const nobody = { whenAbandoned: () => undefined };
 
 /** Calls that end when the test says so. */
@@ -15,7 +20,7 @@ function calls() {
 }
 
 test('3: no more than so many are under way; the others follow in the order in which they came', async () => {
-  const rate = new CallRate(limits, () => undefined);
+  const rate = new CallRate(limitsOf(2), () => undefined);
   const { made, make } = calls();
   const all = ['a', 'b', 'c', 'd'].map((name) => rate.inTurn(nobody, make(name)));
   await expect.poll(() => made.map(({ name }) => name)).toEqual(['a', 'b']);
@@ -29,7 +34,7 @@ test('3: no more than so many are under way; the others follow in the order in w
 });
 
 test('3: a call that is given up while it waits is never made, and one that fails leaves its place', async () => {
-  const rate = new CallRate({ ...limits, atOnce: 1 }, () => undefined);
+  const rate = new CallRate(limitsOf(1), () => undefined);
   const { made, make } = calls();
   const first = rate.inTurn(nobody, make('first'));
   let giveUp = (): void => undefined;
@@ -48,7 +53,7 @@ test('3: a call that is given up while it waits is never made, and one that fail
 });
 
 test('2: of one kind, a queue has so many polls, and each that ends makes room', async () => {
-  const rate = new CallRate(limits, () => undefined);
+  const rate = new CallRate(limitsOf(2), () => undefined);
   const { made, make } = calls();
   const polls = Array.from({ length: 32 }, () => rate.poll('Poll', 'q', make('poll')));
   await expect(rate.poll('Poll', 'q', make('one more'))).rejects.toMatchObject({ rule: 'polls' });

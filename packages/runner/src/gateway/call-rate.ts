@@ -1,6 +1,6 @@
 /**
- * Job: how often one worker may call Temporal, how many of its calls Temporal has to do with at once, and how many polls
- * it may have waiting.
+ * Job: how often one worker may call Temporal, when it is the turn of each of its calls, and how many polls it may have
+ * waiting.
  *
  * Boundary: counts, for one session. What is refused the SDK tries again by itself, after a while; who goes on calling
  * regardless costs the supervisor's thread, which is everybody's, and is ended by `onFlood`.
@@ -8,13 +8,12 @@
  * Invariants
  * 1. In any t seconds at most `burst + perSecond · t` calls of a session go on.
  * 2. Of one kind of task, at most {@link POLLS_PER_QUEUE} polls of one artifact's queue are under way.
- * 3. At most `atOnce` calls that are no polls are under way. The others wait here in the order in which they came: in
- *    Temporal they would stand before those of other tenants. One that is given up while it waits is never made.
+ * 3. A call that is no poll is made when it is its turn: few of a tenant are under way, fewer while others are about. In
+ *    Temporal the others would stand before those of other tenants. One that is given up while it waits is never made.
  * 4. `onFlood` is called once, when more than {@link REFUSALS} calls were refused with no time to calm down between.
  */
 import { status } from '@grpc/grpc-js';
 import { KeyedCount, TokenBucket, type Rate } from '@pegasus-workflows/kit';
-import pLimit, { type LimitFunction } from 'p-limit';
 import { type Life } from './eager-polls.js';
 import { CallFailed } from './grpc.js';
 import { Refusal } from './refusal.js';
@@ -26,12 +25,12 @@ const REFUSALS: Rate = { perSecond: 100, burst: 1_000 };
 
 export interface CallLimits {
   rate: Rate;
-  atOnce: number;
+  /** Makes a call when it is the tenant's turn. */
+  inTurn: <T>(call: () => Promise<T>) => Promise<T>;
 }
 
 export class CallRate {
   readonly #calls: TokenBucket;
-  readonly #inTurn: LimitFunction;
   readonly #refusals = new TokenBucket(REFUSALS, performance.now());
   readonly #polls = new KeyedCount();
   #flooded = false;
@@ -41,7 +40,6 @@ export class CallRate {
     private readonly onFlood: () => void,
   ) {
     this.#calls = new TokenBucket(limits.rate, performance.now());
-    this.#inTurn = pLimit(limits.atOnce);
   }
 
   /** @throws {@link Refusal} RESOURCE_EXHAUSTED */
@@ -62,7 +60,7 @@ export class CallRate {
   inTurn<T>(life: Life, call: () => Promise<T>): Promise<T> {
     let isGivenUp = false;
     life.whenAbandoned(() => (isGivenUp = true));
-    return this.#inTurn(() => {
+    return this.limits.inTurn(async () => {
       if (isGivenUp) throw CallFailed.of(status.CANCELLED, 'the call was given up');
       return call();
     });

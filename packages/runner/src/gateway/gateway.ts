@@ -15,7 +15,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { type IncomingHttpHeaders } from 'node:http2';
 import { type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
-import { type Logger } from '@pegasus-workflows/kit';
+import { FairLimit, type Logger } from '@pegasus-workflows/kit';
 import proto from '@temporalio/proto';
 import { type TemporalTarget } from '../connection-options.js';
 import { GATEWAY_CREDENTIAL_HEADER } from '../protocol.js';
@@ -77,6 +77,8 @@ export interface GatewaySession {
 export interface GatewayPort {
   /** Where first tasks are handed in of runs that the server has started. */
   readonly eager: EagerQueues;
+  /** How many tenants' workers have called Temporal lately. */
+  readonly tenantsAbout: number;
   open(options: SessionOptions): GatewaySession;
   close(): void;
 }
@@ -95,6 +97,8 @@ const BURST_SECONDS = 5;
 export class Gateway implements GatewayPort {
   readonly eager: EagerQueues;
   readonly #upstream: Upstream;
+  /** Whose call is made next. */
+  readonly #turns: FairLimit;
 
   constructor(
     private readonly target: TemporalTarget,
@@ -102,11 +106,16 @@ export class Gateway implements GatewayPort {
     private readonly logger: Logger,
   ) {
     this.#upstream = connectUpstream(target);
+    this.#turns = new FairLimit({ width: Infinity, perKey: limits.callsAtOnce });
     this.eager = new EagerQueues((taskToken) => this.#giveBack(taskToken));
   }
 
+  get tenantsAbout(): number {
+    return this.#turns.about;
+  }
+
   open(options: SessionOptions): GatewaySession {
-    return new Session(this.target, this.limits, options, this.eager);
+    return new Session(this.target, this.limits, options, this.eager, this.#turns);
   }
 
   close(): void {
@@ -146,10 +155,17 @@ class Session implements GatewaySession {
   readonly #refusals: RefusalLog;
   readonly #eager: EagerPolls;
 
-  constructor(target: TemporalTarget, limits: SessionLimits, options: SessionOptions, eager: EagerQueues) {
+  constructor(
+    target: TemporalTarget,
+    limits: SessionLimits,
+    options: SessionOptions,
+    eager: EagerQueues,
+    turns: FairLimit,
+  ) {
     const { tenantId, ownsTaskQueue, seal, onClosed, onFlood, logger } = options;
-    const { callsPerSecond: perSecond, callsAtOnce: atOnce } = limits;
-    this.#rate = new CallRate({ rate: { perSecond, burst: perSecond * BURST_SECONDS }, atOnce }, onFlood);
+    const { callsPerSecond: perSecond } = limits;
+    const rate = { perSecond, burst: perSecond * BURST_SECONDS };
+    this.#rate = new CallRate({ rate, inTurn: (call) => turns.run(tenantId, call) }, onFlood);
     this.namespace = target.namespace;
     this.#refusals = new RefusalLog(logger);
     this.#upstream = connectUpstream(target);

@@ -9,6 +9,7 @@ import { type GatewayPort } from './gateway.js';
 export function withoutGateway({ address, namespace }: TemporalTarget): GatewayPort {
   return {
     eager: new EagerQueues(() => undefined),
+    tenantsAbout: 1,
     open: () => ({
       address,
       credential: '',

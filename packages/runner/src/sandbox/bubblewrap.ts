@@ -78,6 +78,10 @@ export class Bubblewrap implements Sandbox {
     }
   }
 
+  boundCpus(cpus: number): void {
+    this.can.groups.bound(cpus);
+  }
+
   async close(): Promise<void> {
     for (const fd of this.#etc.values()) closeSync(fd);
     if (this.#filter !== undefined) closeSync(this.#filter);

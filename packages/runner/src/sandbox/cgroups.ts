@@ -84,9 +84,12 @@ export interface ControlGroup {
 export class ControlGroups {
   #made = 0;
 
+  /** Where the workers' processor time is bounded, of those that run. */
+  readonly #bounding = new Set<GroupPlace>();
+
   private constructor(
     private readonly places: readonly (GroupPlace & { shared: string })[],
-    private readonly limits: SandboxLimits,
+    private limits: SandboxLimits,
   ) {}
 
   /**
@@ -124,13 +127,30 @@ export class ControlGroups {
         write(dir, workerSettings(place.version, controller, this.limits));
       return dir;
     });
+    const own = this.places.map((place, index) => ({ ...place, dir: dirs[index]! }));
+    const bounding = own.filter(({ controllers }) => controllers.includes('cpu'));
+    for (const group of bounding) this.#bounding.add(group);
     return {
       entries: dirs.map((dir) => join(dir, 'cgroup.procs')),
       ranOutOfMemory: () => dirs.some((dir) => MEMORY_EVENTS.some((file) => counts(join(dir, file)))),
       remove: async () => {
+        for (const group of bounding) this.#bounding.delete(group);
         await Promise.all(dirs.map(removeWhenEmpty));
       },
     };
+  }
+
+  /** Bounds each worker to so many cores from now on, those that run and those to come. */
+  bound(cpus: number): void {
+    this.limits = { ...this.limits, cpus };
+    for (const { dir, version } of this.#bounding) {
+      const settings = workerSettings(version, 'cpu', this.limits);
+      // One whose processes have just ended may be gone.
+      write(
+        dir,
+        settings.map((setting) => ({ ...setting, optional: true })),
+      );
+    }
   }
 
   /** Removes what all workers shared; they must be gone. */

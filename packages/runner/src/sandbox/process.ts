@@ -63,6 +63,10 @@ export class ProcessSandbox implements Sandbox {
     return { child, exited: ended, pid: () => child.pid };
   }
 
+  boundCpus(cpus: number): void {
+    this.can.groups.bound(cpus);
+  }
+
   async close(): Promise<void> {
     await this.can.groups.close();
   }
@@ -87,6 +91,10 @@ export class NoSandbox implements Sandbox {
     });
     void exited.then(() => this.homes.remove(home));
     return { child, exited, pid: () => child.pid };
+  }
+
+  boundCpus(): void {
+    // Nothing here bounds anything.
   }
 
   close(): Promise<void> {

@@ -12,6 +12,7 @@ import { ArtifactCache } from './artifact-cache.js';
 import { Gateway } from '../gateway/gateway.js';
 import { withoutGateway } from '../gateway/without.js';
 import { CloseNotices } from './close-notices.js';
+import { CpuShare } from './cpu-share.js';
 import { DemandLoop } from './demand-loop.js';
 import { EagerStarts } from './eager-starts.js';
 import { LogIntake } from './logs/intake.js';
@@ -52,6 +53,7 @@ runMain(logger, async () => {
   const gateway = settings.gateway
     ? new Gateway(temporal, settings.sessionLimits, logger)
     : withoutGateway(temporal);
+  const cpuShare = new CpuShare(sandbox, settings.sandboxLimits.cpus, gateway);
   const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
   const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
   const shipper = new LogShipper((batch, signal) => server.logs(batch, signal), logger);
@@ -89,6 +91,7 @@ runMain(logger, async () => {
     async () => {
       await Promise.all([loop.stop(), eager.stop()]);
       await pool.close();
+      cpuShare.stop();
       await Promise.all([closed.close(), logs.close(), reports.close()]);
       gateway.close();
       await sandbox.close();
@@ -97,6 +100,7 @@ runMain(logger, async () => {
   );
   exitWhenParentDies(shutdown);
   pool.start();
+  cpuShare.start();
   loop.start();
   if (settings.eagerStart) eager.start();
   // Ready is the loop running: waiting for the server here would make the order of starts matter.

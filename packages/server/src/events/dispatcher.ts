@@ -180,7 +180,7 @@ export class EventDispatcher {
     const inserted = new Map(rows.map((row) => [row.id, row]));
     for (const { pair, workflow } of ready) {
       const row = inserted.get(pair.executionId);
-      if (row) this.#starts.add(() => this.#parts.engine.queued.start(row, workflow));
+      if (row) this.#starts.add(row.tenantId, () => this.#parts.engine.queued.start(row, workflow));
     }
   }
 }

@@ -1,3 +1,5 @@
+import { FairLimit } from '@pegasus-workflows/kit';
+
 /**
  * Job: starts runs after their rows were committed, without the next batch of events waiting for it.
  *
@@ -5,52 +7,45 @@
  * reconciler starts.
  *
  * Invariants
- * 1. At most `width` are under way, so that a person's run never waits behind a backlog of events.
+ * 1. At most `width` are under way, so that a person's run never waits behind a backlog of events; tenants take turns.
  * 2. Whoever adds to a backlog of more than `backlog` first waits until it is shorter.
  */
 export class Starts {
-  readonly #width: number;
+  readonly #turns: FairLimit;
   readonly #backlog: number;
-  readonly #queue: (() => Promise<unknown>)[] = [];
+  #waiting = 0;
   #active = 0;
   #stopped = false;
   #waiters: (() => void)[] = [];
 
-  constructor(limits: { width: number; backlog: number }) {
-    this.#width = limits.width;
-    this.#backlog = limits.backlog;
+  constructor({ width, backlog }: { width: number; backlog: number }) {
+    this.#turns = new FairLimit({ width, perKey: width });
+    this.#backlog = backlog;
   }
 
-  add(start: () => Promise<unknown>): void {
+  add(tenantId: string, start: () => Promise<unknown>): void {
     if (this.#stopped) return;
-    this.#queue.push(start);
-    this.#next();
+    this.#waiting++;
+    void this.#turns.run(tenantId, async () => {
+      this.#waiting--;
+      if (this.#stopped) return;
+      this.#active++;
+      await start();
+      this.#active--;
+      this.#changed();
+    });
   }
 
   /** Resolves once there are few enough (invariant 2), at once after {@link stop}. */
   async room(): Promise<void> {
-    while (!this.#stopped && this.#queue.length > this.#backlog) await this.#change();
+    while (!this.#stopped && this.#waiting > this.#backlog) await this.#change();
   }
 
   /** Begins no more; resolves when those under way have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#queue.length = 0;
     this.#changed();
     while (this.#active > 0) await this.#change();
-  }
-
-  #next(): void {
-    while (this.#active < this.#width) {
-      const start = this.#queue.shift();
-      if (!start) return;
-      this.#active++;
-      void start().finally(() => {
-        this.#active--;
-        this.#next();
-        this.#changed();
-      });
-    }
   }
 
   #change(): Promise<void> {

@@ -1,5 +1,5 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { TokenBuckets } from '@pegasus-workflows/kit';
+import { TokenBuckets, type FairLimit } from '@pegasus-workflows/kit';
 import { eq } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { tenants } from '../infra/schema.js';
@@ -15,7 +15,8 @@ import { type ExecutionStore } from './store.js';
  * Invariants
  * 1. A place is taken only after the tenant's quotas and its starts of today are known.
  * 2. Nothing of a disabled tenant is let in.
- * 3. In any t seconds at most `startsPerSecond · ({@link BURST_SECONDS} + t)` runs of a tenant are let in that begin now.
+ * 3. In any t seconds at most `startsPerSecond · ({@link BURST_SECONDS} + t)` runs of a tenant are let in that begin now;
+ *    while others start runs too and this one's wait in line already, no more than go on in their turn meanwhile.
  */
 export interface TenantQuotas {
   open: number;
@@ -32,11 +33,14 @@ const CAPACITY = 10_000;
 
 /** How many seconds' worth of starts may come at once. */
 export const BURST_SECONDS = 10;
+/** Starts a second that a place in starting carries, with a little to spare: see `LINGER_MS` of `starter.ts`. */
+const STARTS_PER_PLACE = 4;
 
 export interface AdmissionParts {
   db: Database;
   store: ExecutionStore;
   counts: OpenCounts;
+  turns: Pick<FairLimit, 'isShared' | 'places' | 'waiting'>;
   /** The platform's own. */
   limits: { open: number; perDay: number; startsPerSecond: number; valueBytes: number };
   clock: () => Date;
@@ -50,7 +54,7 @@ export class Admission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
-    this.#starts = new TokenBuckets(rateOf(parts.limits), parts.clock);
+    this.#starts = new TokenBuckets(burstOf(parts.limits.startsPerSecond), parts.clock);
   }
 
   /**
@@ -67,12 +71,13 @@ export class Admission {
       counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
     }
     const place = counts.take(tenantId, quotas);
-    const waitSeconds = begins ? this.#starts.take(tenantId, rateOf(quotas)) : 0;
+    const { perSecond, why } = this.#rate(tenantId, quotas);
+    const waitSeconds = begins ? this.#starts.take(tenantId, burstOf(perSecond)) : 0;
     if (waitSeconds === 0) return place;
     place.giveBack();
     throw new PegasusError(
       'RATE_LIMITED',
-      `This tenant may start ${quotas.startsPerSecond} runs a second in the long run; try again in ${waitSeconds} s.`,
+      `This tenant may start ${perSecond} runs a second in the long run${why}; try again in ${waitSeconds} s.`,
       { retryAfterSeconds: waitSeconds },
     );
   }
@@ -104,6 +109,15 @@ export class Admission {
     return quotas;
   }
 
+  /** Invariant 3. */
+  #rate(tenantId: string, { startsPerSecond }: TenantQuotas): { perSecond: number; why: string } {
+    const { turns } = this.#parts;
+    const hasLine = turns.isShared && turns.waiting(tenantId) > 0;
+    const share = hasLine ? turns.places * STARTS_PER_PLACE : Infinity;
+    if (share >= startsPerSecond) return { perSecond: startsPerSecond, why: '' };
+    return { perSecond: share, why: ' while other tenants start runs too' };
+  }
+
   async #load(tenantId: string): Promise<TenantQuotas> {
     const { db, limits } = this.#parts;
     const [tenant] = await db.tenant(tenantId, (tx) =>
@@ -119,6 +133,6 @@ export class Admission {
   }
 }
 
-function rateOf({ startsPerSecond }: { startsPerSecond: number }) {
-  return { perSecond: startsPerSecond, burst: startsPerSecond * BURST_SECONDS };
+function burstOf(perSecond: number) {
+  return { perSecond, burst: perSecond * BURST_SECONDS };
 }

@@ -21,6 +21,7 @@ import { QueuedRuns } from './queued.js';
 import { Reconciler } from './reconciler.js';
 import { ExecutionService } from './service.js';
 import { Signals } from './signals.js';
+import { startTurns } from './starter.js';
 import { ExecutionStore } from './store.js';
 import { Updates } from './updates.js';
 import { Watchers } from './watchers.js';
@@ -80,6 +81,8 @@ export function createExecutionEngine(services: EngineServices): ExecutionEngine
   const outcome = new OutcomeWriter({ db, logger, metrics, counts, wakeups });
   const watchers = new Watchers({ temporal, outcome, logger, metrics });
   const shared = {
+    turns: startTurns(settings.startsAtOnce),
+    wakeups,
     db,
     temporal,
     logger,
@@ -102,7 +105,7 @@ export function createExecutionEngine(services: EngineServices): ExecutionEngine
     startsPerSecond: settings.maxStartsPerSecond,
     valueBytes: settings.payloadBlobs.maxBytes,
   };
-  const admission = new Admission({ db, store, counts, clock, limits });
+  const admission = new Admission({ db, store, counts, turns: shared.turns, clock, limits });
   const held = new HeldRuns({ ...shared, queued });
   outcome.onPlaceFree = () => held.kick();
   const requirements = new RequirementCheck(db);
@@ -118,7 +121,6 @@ export function createExecutionEngine(services: EngineServices): ExecutionEngine
       ...shared,
       store,
       lookup,
-      wakeups,
       admission,
       held,
       requirements,
@@ -133,8 +135,8 @@ export function createExecutionEngine(services: EngineServices): ExecutionEngine
     lookup,
     closeNotices,
     onWritten: (listener) => (outcome.onWritten = listener),
-    updates: new Updates({ ...shared, lookup, wakeups, queries }),
-    controls: new Controls({ ...shared, lookup, wakeups }),
+    updates: new Updates({ ...shared, lookup, queries }),
+    controls: new Controls({ ...shared, lookup }),
     queued,
     admission,
     requirements,

@@ -1,4 +1,4 @@
-import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { failpoint, type FairLimit, type Logger } from '@pegasus-workflows/kit';
 import { sql } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { periodic, type Stoppable } from '../infra/periodic.js';
@@ -17,12 +17,15 @@ import { type WorkflowCache } from './workflow-cache.js';
  * Invariants
  * 1. Of the open rows with one concurrency key of a tenant, at most the limit of the last one let go are not held.
  * 2. A row is let go once, and never before its `start_after`.
- * 3. A row that may go is let go within {@link LOOK_AGAIN_MS}, whichever server frees its place.
+ * 3. A row that may go is let go within {@link LOOK_AGAIN_MS}, whichever server frees its place; while other tenants start
+ *    runs too, those of one that has many at once follow as they can be started, so that a pass is short for everybody.
  */
 const LOOK_AGAIN_MS = 1_000;
 /** Any number will do, as long as every Pegasus server takes the same one. */
 const RELEASE_LOCK = 0x7065_6862;
 const BATCH = 200;
+/** Of one tenant in one pass while others are about, for each place that it has in starting: a second's worth. */
+const OF_TENANT = 4;
 const WIDTH = 16;
 
 export interface HeldRunsParts {
@@ -31,6 +34,7 @@ export interface HeldRunsParts {
   clock: () => Date;
   queued: QueuedRuns;
   workflowCache: WorkflowCache;
+  turns: FairLimit;
 }
 
 export class HeldRuns {
@@ -88,8 +92,9 @@ export class HeldRuns {
 
   /** Invariants 1 and 2. */
   async #letGo(): Promise<ExecutionRow[]> {
-    const { db, clock } = this.#parts;
+    const { db, clock, turns } = this.#parts;
     const now = clock().toISOString();
+    const ofTenant = turns.isShared ? OF_TENANT * turns.places : BATCH;
     return db.system(async (tx) => {
       const due = await tx.execute(
         sql`select 1 from executions where held and status = 'QUEUED' and (start_after is null or start_after <= ${now}) limit 1`,
@@ -107,12 +112,16 @@ export class HeldRuns {
           select tenant_id, concurrency_key, count(*) as n from executions
           where concurrency_key is not null and status in ('QUEUED', 'RUNNING') and not held
           group by tenant_id, concurrency_key
+        ), free as (
+          select due.id, due.urgency, due.queued_at,
+            row_number() over (partition by tenant_id order by due.urgency, due.queued_at, due.id) as of_tenant
+          from due left join busy using (tenant_id, concurrency_key)
+          where due.concurrency_key is null or coalesce(busy.n, 0) + due.place <= due.most
         )
         update executions e set held = false, updated_at = now()
         where e.held and e.status = 'QUEUED' and e.id in (
-          select due.id from due left join busy using (tenant_id, concurrency_key)
-          where due.concurrency_key is null or coalesce(busy.n, 0) + due.place <= due.most
-          order by due.urgency, due.queued_at, due.id limit ${BATCH})
+          select id from free where of_tenant <= ${ofTenant}
+          order by urgency, queued_at, id limit ${BATCH})
         returning e.*`);
       return released.rows
         .map(executionRowOf)

@@ -1,14 +1,12 @@
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
-import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { failpoint } from '@pegasus-workflows/kit';
 import { type Tx } from '../infra/database.js';
 import { errorForLog } from '../infra/error-log.js';
 import { executions } from '../infra/schema.js';
-import { type TemporalPort } from '../infra/temporal.js';
 import { artifactInDemand, type DemandSet } from '../internal/demand.js';
-import { type ExecutionMetrics } from './metrics.js';
 import { type OutcomeWriter, type Written } from './outcome.js';
 import { type ExecutionRow } from './row.js';
-import { startRun } from './starter.js';
+import { startRun, type StarterParts } from './starter.js';
 import { type Watchers } from './watchers.js';
 import { type RunnableWorkflow } from './workflow-cache.js';
 
@@ -67,12 +65,8 @@ export async function insertQueuedRuns(tx: Tx, runs: readonly QueuedRun[]): Prom
   return inserted;
 }
 
-export interface QueuedRunsParts {
-  temporal: TemporalPort;
-  logger: Logger;
+export interface QueuedRunsParts extends StarterParts {
   clock: () => Date;
-  metrics: ExecutionMetrics;
-  maxRunSeconds: number;
   outcome: OutcomeWriter;
   watchers: Watchers;
   demand: DemandSet;

@@ -9,22 +9,19 @@ import {
   type ExecutionStatus,
   type RunRequest,
 } from '@pegasus-workflows/contracts';
-import { failpoint, type Logger } from '@pegasus-workflows/kit';
+import { failpoint } from '@pegasus-workflows/kit';
 import { errorForLog } from '../infra/error-log.js';
-import { type TemporalPort } from '../infra/temporal.js';
-import { type Wakeups } from '../infra/wakeups.js';
 import { artifactInDemand, type DemandSet } from '../internal/demand.js';
 import { type RequirementCheck } from '../secrets/requirement-check.js';
 import { type Admission } from './admission.js';
 import { type HeldRuns } from './held.js';
 import { type Caller, type ExecutionLookup } from './lookup.js';
-import { type ExecutionMetrics } from './metrics.js';
 import { type Place } from './open-counts.js';
 import { type OutcomeWriter } from './outcome.js';
 import { toExecution, type ExecutionRow } from './row.js';
 import { planOf, planOfRetry, type RunPlan } from './run-options.js';
 import { refuseUnlessRunnable } from './runnable.js';
-import { startRun } from './starter.js';
+import { startRun, type StarterParts } from './starter.js';
 import { type ExecutionStore, type PageQuery } from './store.js';
 import { type Watchers } from './watchers.js';
 import { type RunnableWorkflow } from './workflow-cache.js';
@@ -42,17 +39,12 @@ import { type RunnableWorkflow } from './workflow-cache.js';
  * 4. One idempotency key is one execution of the tenant, however many requests carry it, at once or later.
  * 5. A held row is not started here: `held.ts` lets it go.
  */
-export interface ServiceParts {
+export interface ServiceParts extends StarterParts {
   store: ExecutionStore;
   lookup: ExecutionLookup;
-  temporal: TemporalPort;
-  logger: Logger;
   clock: () => Date;
-  metrics: ExecutionMetrics;
-  maxRunSeconds: number;
   outcome: OutcomeWriter;
   watchers: Watchers;
-  wakeups: Wakeups<ExecutionRow>;
   admission: Admission;
   held: HeldRuns;
   demand: DemandSet;

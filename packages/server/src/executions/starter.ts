@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { artifactTaskQueue, PegasusError, temporalWorkflowId } from '@pegasus-workflows/contracts';
-import { callsAtOnce, type Logger } from '@pegasus-workflows/kit';
+import { FairLimit, type Logger } from '@pegasus-workflows/kit';
 import { oneLine } from '../infra/failure-text.js';
-import { FairLimit } from '../infra/fair-limit.js';
 import { TEMPORAL_DEADLINES, TemporalError, type TemporalPort } from '../infra/temporal.js';
+import { type Wakeups } from '../infra/wakeups.js';
 import { type ExecutionMetrics } from './metrics.js';
 import { type ExecutionRow } from './row.js';
 import { type RunnableWorkflow } from './workflow-cache.js';
@@ -30,23 +31,44 @@ export type StartResult =
  * sent; the others wait their turn here.
  */
 const STARTS_AT_ONCE = 48;
-/** Of one tenant fewer, so that another's start does not stand behind a flood in Temporal. */
-const inTurn = new FairLimit({ width: STARTS_AT_ONCE, perKey: callsAtOnce });
+/** A start keeps its place until its run has ended, at most this long: what it costs comes after it, in every process. */
+const LINGER_MS = 100;
+/**
+ * While other tenants are about, one that had to wait for its place keeps it this long in any case: whoever has a line is
+ * paced, and whoever starts one run after the other is not.
+ */
+const PACE_MS = 200;
+
+/** Whose run is started next: one server's, shared by all that start runs. */
+export function startTurns(ofTenant: number): FairLimit {
+  return new FairLimit({ width: STARTS_AT_ONCE, perKey: ofTenant });
+}
 
 export interface StarterParts {
   temporal: TemporalPort;
   logger: Logger;
   metrics: ExecutionMetrics;
+  turns: FairLimit;
+  wakeups: Wakeups<ExecutionRow>;
   /** The platform's limit for a run without a shorter one of its own. */
   maxRunSeconds: number;
 }
 
 /** Starts an execution's run in Temporal; repeating it is harmless. Never rejects. */
 export async function startRun(
-  { temporal, logger, metrics, maxRunSeconds }: StarterParts,
+  { temporal, logger, metrics, turns, wakeups, maxRunSeconds }: StarterParts,
   run: RunToStart,
 ): Promise<StartResult> {
-  const result = await inTurn.run(run.workflow.tenantId, () => tryStart(temporal, run, maxRunSeconds));
+  const result = await turns.run(
+    run.workflow.tenantId,
+    () => tryStart(temporal, run, maxRunSeconds),
+    ({ kind }, { waited }) => {
+      if (kind !== 'started') return undefined;
+      return waited && turns.isShared
+        ? delay(PACE_MS, undefined, { ref: false })
+        : wakeups.next(run.executionId, LINGER_MS);
+    },
+  );
   metrics.starts.inc({ result: result.kind });
   if (result.kind !== 'started') {
     logger.warn(

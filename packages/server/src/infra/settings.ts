@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import {
+  callsAtOnce,
   parseEnv,
   parseTemporalSettings,
   runSecondsSchema,
@@ -43,6 +44,8 @@ export interface ServerSettings {
   maxExecutionsPerDay: number;
   /** Runs of one tenant that may begin per second, in the long run. */
   maxStartsPerSecond: number;
+  /** Starts of one tenant under way; while others start runs too, an equal part of half of them. */
+  startsAtOnce: number;
   /** The longest that a run may take, from its start to its end, continued as new or not. */
   maxRunSeconds: number;
   /** Where tenants' URLs may lead. */
@@ -125,6 +128,7 @@ const envSchema = z
     PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
     PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
     PEGASUS_MAX_STARTS_PER_SECOND: count(200),
+    PEGASUS_STARTS_AT_ONCE: count(callsAtOnce),
     PEGASUS_MAX_RUN_SECONDS: runSecondsSchema,
     PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
     PEGASUS_EGRESS_HTTP: flag('false'),
@@ -194,6 +198,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
     maxStartsPerSecond: parsed.PEGASUS_MAX_STARTS_PER_SECOND,
+    startsAtOnce: parsed.PEGASUS_STARTS_AT_ONCE,
     maxRunSeconds: parsed.PEGASUS_MAX_RUN_SECONDS,
     egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: parsed.PEGASUS_EGRESS_HTTP },
     ingressPerSecond: parsed.PEGASUS_INGRESS_PER_SECOND,

@@ -14,7 +14,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LIMITS, type RunnerLogBatch, type RunnerLogEntry } from '@pegasus-workflows/contracts';
+import { type RunnerLogBatch, type RunnerLogEntry } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { droppedSentence } from '../../logs/line.js';
 import { backoffMs } from '../../backoff.js';
@@ -41,8 +41,10 @@ const ALL_BYTES = 64 * 1024 * 1024;
 const DROPPED_KEYS = 1_000;
 /** What comes together is sent together. */
 const GATHER_MS = 100;
+/** A batch is one transaction, for which every other one waits where the database has a single connection: some 25 ms. */
+const BATCH_ENTRIES = 100;
 /** Of a batch's entries; its body is a little more. */
-const BATCH_BYTES = LIMITS.logBatchBytes / 4;
+const BATCH_BYTES = 64 * 1024;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 /** A batch that the server keeps failing over is given up. */
 const FAILURES_MAX = 10;
@@ -103,7 +105,7 @@ export class LogShipper {
 
   #nextBatch(outbox: Outbox): RunnerLogBatch {
     let count = 0;
-    for (let bytes = 0; count < outbox.held.length && count < LIMITS.logBatchEntries; count++) {
+    for (let bytes = 0; count < outbox.held.length && count < BATCH_ENTRIES; count++) {
       bytes += outbox.held[count]!.bytes;
       if (bytes > BATCH_BYTES && count > 0) break;
     }
