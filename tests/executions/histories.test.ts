@@ -9,26 +9,16 @@ import {
 } from '@pegasus-workflows/contracts';
 import { historyFromJson } from '@pegasus-workflows/project/temporal-json';
 import { type executions } from '../../packages/server/src/infra/schema.js';
-import { TemporalError, type TemporalPort } from '../../packages/server/src/infra/temporal.js';
+import { TemporalError } from '../../packages/server/src/infra/temporal.js';
 import { expectGolden } from '../server/golden.js';
 import { forEachDialect, openAnyDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { FakeTemporal } from './fake-temporal.js';
-import { startHarness, startWorker, type Harness } from './support.js';
+import { over, startHarness, startWorker, type Harness } from './support.js';
 
 /** The timeline and the export of real runs; both when Temporal fails; and the wire of all execution calls, byte by byte. */
 
 const temporal = inject('temporal');
-
-/** A port with some of its calls in other hands. */
-function over(port: TemporalPort, calls: Partial<TemporalPort>): TemporalPort {
-  return new Proxy(port, {
-    get(target, name: keyof TemporalPort) {
-      const value: unknown = calls[name] ?? Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 forEachDialect('histories', (open) => {
   let harness: Harness;

@@ -7,7 +7,7 @@ import { TemporalError, type TemporalPort } from '../../packages/server/src/infr
 import { createDatabase } from '../support/postgres.js';
 import { eventually } from '../support/wait.js';
 import { forEachDialect } from '../server/support.js';
-import { startHarness, startWorker, temporalClient, type Harness } from './support.js';
+import { over, startHarness, startWorker, temporalClient, type Harness } from './support.js';
 
 /** Rows and Temporal after things went wrong between them, on the real Temporal. Numbers: invariants of reconciler.ts. */
 
@@ -24,22 +24,15 @@ forEachDialect('reconciler', (open) => {
 
   /** Temporal with a start that a test can spoil. */
   function spoiled(port: TemporalPort): TemporalPort {
-    return new Proxy(port, {
-      get(target, name: keyof TemporalPort) {
-        if (name === 'start' && start) {
-          return (request: Parameters<TemporalPort['start']>[0]) => {
-            asked.push(request);
-            return start!(target, request);
-          };
-        }
-        if (name === 'describe' && spoil) {
-          return async (...args: Parameters<TemporalPort['describe']>) => {
-            spoil?.(args[0]);
-            return target.describe(...args);
-          };
-        }
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
+    return over(port, {
+      start: (request) => {
+        if (!start) return port.start(request);
+        asked.push(request);
+        return start(port, request);
+      },
+      describe: async (...args) => {
+        spoil?.(args[0]);
+        return port.describe(...args);
       },
     });
   }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Execution } from '@pegasus-workflows/contracts';
 import { TemporalError } from '../../packages/server/src/infra/temporal.js';
 import { forEachDialect } from '../server/support.js';
-import { startHarness, type Harness } from './support.js';
+import { over, startHarness, type Harness } from './support.js';
 
 /** Run, list, get, cancel and retry: each wrong request has one answer and leaves nothing behind. No worker polls here. */
 
@@ -347,13 +347,7 @@ forEachDialect('execution requests', (open) => {
     it('of a start that failed has its reason, and nothing of the input', async () => {
       const { lines, noisy } = await logged({
         wrap: (port) =>
-          new Proxy(port, {
-            get(target, name: keyof typeof port) {
-              if (name === 'start') return () => Promise.reject(new TemporalError('no such luck', 'refused'));
-              const value: unknown = Reflect.get(target, name, target);
-              return typeof value === 'function' ? value.bind(target) : value;
-            },
-          }),
+          over(port, { start: () => Promise.reject(new TemporalError('no such luck', 'refused')) }),
       });
       const body = { input: { note: SECRET, password: SECRET } };
       const reply = await noisy.call(tenantId, 'POST', `${workflowId}/run`, body);

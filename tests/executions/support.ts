@@ -37,6 +37,16 @@ export interface Reply<T = Execution> {
   body: { data: T } & ErrorBody;
 }
 
+/** A port with some of its calls in other hands. */
+export function over(port: TemporalPort, calls: Partial<TemporalPort>): TemporalPort {
+  return new Proxy(port, {
+    get(target, name: keyof TemporalPort) {
+      const value: unknown = calls[name] ?? Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** A database of its own, or that of another harness, which has to be closed last. */
 export type HarnessDatabase = TestDialect | { db: Database };
 

@@ -1,12 +1,13 @@
 /** A flood of starts beside another tenant's: who is let in, who goes on, and when (docs/limits.md). */
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parseTemporalWorkflowId } from '@pegasus-workflows/contracts';
-import { startHarness, type Harness } from '../executions/support.js';
+import { KeyedCount } from '@pegasus-workflows/kit';
+import { over, startHarness, type Harness } from '../executions/support.js';
 import { openAnyDialect } from '../server/support.js';
 
 let harness: Harness;
 /** Starts under way in Temporal, by tenant, and the most that there were. */
-const underWay = new Map<string, number>();
+const underWay = new KeyedCount();
 const most = new Map<string, number>();
 
 beforeAll(async () => {
@@ -14,17 +15,12 @@ beforeAll(async () => {
     env: { PEGASUS_STARTS_AT_ONCE: '4' },
     background: true,
     wrap: (port) =>
-      new Proxy(port, {
-        get(target, name: keyof typeof port) {
-          const value: unknown = Reflect.get(target, name, target);
-          if (name !== 'start') return typeof value === 'function' ? value.bind(target) : value;
-          return async (start: Parameters<typeof port.start>[0]) => {
-            const tenant = parseTemporalWorkflowId(start.workflowId)!.tenantId;
-            const now = (underWay.get(tenant) ?? 0) + 1;
-            underWay.set(tenant, now);
-            most.set(tenant, Math.max(now, most.get(tenant) ?? 0));
-            return target.start(start).finally(() => underWay.set(tenant, underWay.get(tenant)! - 1));
-          };
+      over(port, {
+        start: (run) => {
+          const { tenantId } = parseTemporalWorkflowId(run.workflowId)!;
+          underWay.begin(tenantId);
+          most.set(tenantId, Math.max(underWay.of(tenantId), most.get(tenantId) ?? 0));
+          return port.start(run).finally(() => underWay.end(tenantId));
         },
       }),
   });

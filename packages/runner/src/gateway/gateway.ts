@@ -86,7 +86,7 @@ export interface GatewayPort {
 /** What each worker is held to. */
 export interface SessionLimits extends RunLimits {
   callsPerSecond: number;
-  /** That are no polls. */
+  /** Of one tenant's workers together, that are no polls. */
   callsAtOnce: number;
 }
 

@@ -120,15 +120,15 @@ export class ControlGroups {
   /** A fresh group with its bounds in force. @throws Error when the kernel refuses one */
   make(): ControlGroup {
     const name = `worker-${(this.#made += 1)}`;
-    const dirs = this.places.map((place) => {
+    const groups = this.places.map((place) => {
       const dir = join(place.shared, name);
       mkdirSync(dir);
       for (const controller of place.controllers)
         write(dir, workerSettings(place.version, controller, this.limits));
-      return dir;
+      return { ...place, dir };
     });
-    const own = this.places.map((place, index) => ({ ...place, dir: dirs[index]! }));
-    const bounding = own.filter(({ controllers }) => controllers.includes('cpu'));
+    const dirs = groups.map(({ dir }) => dir);
+    const bounding = groups.filter(({ controllers }) => controllers.includes('cpu'));
     for (const group of bounding) this.#bounding.add(group);
     return {
       entries: dirs.map((dir) => join(dir, 'cgroup.procs')),

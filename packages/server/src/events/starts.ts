@@ -30,9 +30,12 @@ export class Starts {
       this.#waiting--;
       if (this.#stopped) return;
       this.#active++;
-      await start();
-      this.#active--;
-      this.#changed();
+      try {
+        await start();
+      } finally {
+        this.#active--;
+        this.#changed();
+      }
     });
   }
 

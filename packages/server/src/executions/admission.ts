@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm';
 import { type Database } from '../infra/database.js';
 import { tenants } from '../infra/schema.js';
 import { type OpenCounts, type Place } from './open-counts.js';
+import { STARTS_PER_PLACE } from './starter.js';
 import { type ExecutionStore } from './store.js';
 
 /**
@@ -33,8 +34,6 @@ const CAPACITY = 10_000;
 
 /** How many seconds' worth of starts may come at once. */
 export const BURST_SECONDS = 10;
-/** Starts a second that a place in starting carries, with a little to spare: see `LINGER_MS` of `starter.ts`. */
-const STARTS_PER_PLACE = 4;
 
 export interface AdmissionParts {
   db: Database;
@@ -71,8 +70,9 @@ export class Admission {
       counts.seedToday(tenantId, await store.countSince(tenantId, counts.startOfDay));
     }
     const place = counts.take(tenantId, quotas);
+    if (!begins) return place;
     const { perSecond, why } = this.#rate(tenantId, quotas);
-    const waitSeconds = begins ? this.#starts.take(tenantId, burstOf(perSecond)) : 0;
+    const waitSeconds = this.#starts.take(tenantId, burstOf(perSecond));
     if (waitSeconds === 0) return place;
     place.giveBack();
     throw new PegasusError(

@@ -5,6 +5,7 @@ import { periodic, type Stoppable } from '../infra/periodic.js';
 import { forEachLimited } from '../infra/pool.js';
 import { type QueuedRuns } from './queued.js';
 import { executionRowOf, type ExecutionRow } from './row.js';
+import { STARTS_PER_PLACE } from './starter.js';
 import { type WorkflowCache } from './workflow-cache.js';
 
 /**
@@ -24,8 +25,6 @@ const LOOK_AGAIN_MS = 1_000;
 /** Any number will do, as long as every Pegasus server takes the same one. */
 const RELEASE_LOCK = 0x7065_6862;
 const BATCH = 200;
-/** Of one tenant in one pass while others are about, for each place that it has in starting: a second's worth. */
-const OF_TENANT = 4;
 const WIDTH = 16;
 
 export interface HeldRunsParts {
@@ -94,7 +93,8 @@ export class HeldRuns {
   async #letGo(): Promise<ExecutionRow[]> {
     const { db, clock, turns } = this.#parts;
     const now = clock().toISOString();
-    const ofTenant = turns.isShared ? OF_TENANT * turns.places : BATCH;
+    // While others are about, a second's worth: a pass waits for the starts of all.
+    const ofTenant = turns.isShared ? STARTS_PER_PLACE * turns.places : BATCH;
     return db.system(async (tx) => {
       const due = await tx.execute(
         sql`select 1 from executions where held and status = 'QUEUED' and (start_after is null or start_after <= ${now}) limit 1`,
