@@ -29,7 +29,6 @@ export async function bundleProcess(packageDir, { main, out, external = [] }) {
       ].join('\n'),
     },
     minifyWhitespace: true,
-    keepNames: true,
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'external',

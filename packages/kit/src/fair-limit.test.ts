@@ -53,6 +53,17 @@ it('2: with others about, a key has an equal part of half of what it had alone, 
   expect(limit.places).toBe(1);
 });
 
+it('2: whoever asked is told of each key that comes', async () => {
+  const told: number[] = [];
+  const limit = new FairLimit(
+    { width: 100, perKey: 8 },
+    () => 0,
+    () => told.push(limit.about),
+  );
+  for (const key of ['a', 'b', 'a']) await limit.run(key, () => Promise.resolve());
+  expect(told).toEqual([1, 2]);
+});
+
 it('2: a key that has had nothing for a while is not about any more; one whose work goes on is', async () => {
   const { limit, clock, start, end } = scene({ width: 100, perKey: 8 });
   start('a', 'a1');

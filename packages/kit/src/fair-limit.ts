@@ -30,6 +30,8 @@ export class FairLimit {
   constructor(
     private readonly limits: FairLimits,
     private readonly now: () => number = () => performance.now(),
+    /** Told when one more key is about. */
+    private readonly onKey: () => void = () => undefined,
   ) {}
 
   /**
@@ -97,8 +99,9 @@ export class FairLimit {
   }
 
   #see(key: string): void {
-    this.#seen.delete(key);
+    const isKnown = this.#seen.delete(key);
     this.#seen.set(key, this.now());
+    if (!isKnown) this.onKey();
   }
 
   #enter(key: string): void {

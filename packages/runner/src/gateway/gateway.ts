@@ -79,6 +79,8 @@ export interface GatewayPort {
   readonly eager: EagerQueues;
   /** How many tenants' workers have called Temporal lately. */
   readonly tenantsAbout: number;
+  /** Has a listener told when there is one more. */
+  onTenant(listener: () => void): void;
   open(options: SessionOptions): GatewaySession;
   close(): void;
 }
@@ -99,6 +101,7 @@ export class Gateway implements GatewayPort {
   readonly #upstream: Upstream;
   /** Whose call is made next. */
   readonly #turns: FairLimit;
+  #onTenant = (): void => undefined;
 
   constructor(
     private readonly target: TemporalTarget,
@@ -106,12 +109,18 @@ export class Gateway implements GatewayPort {
     private readonly logger: Logger,
   ) {
     this.#upstream = connectUpstream(target);
-    this.#turns = new FairLimit({ width: Infinity, perKey: limits.callsAtOnce });
+    this.#turns = new FairLimit({ width: Infinity, perKey: limits.callsAtOnce }, undefined, () =>
+      this.#onTenant(),
+    );
     this.eager = new EagerQueues((taskToken) => this.#giveBack(taskToken));
   }
 
   get tenantsAbout(): number {
     return this.#turns.about;
+  }
+
+  onTenant(listener: () => void): void {
+    this.#onTenant = listener;
   }
 
   open(options: SessionOptions): GatewaySession {

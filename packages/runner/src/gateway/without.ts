@@ -10,6 +10,7 @@ export function withoutGateway({ address, namespace }: TemporalTarget): GatewayP
   return {
     eager: new EagerQueues(() => undefined),
     tenantsAbout: 1,
+    onTenant: () => undefined,
     open: () => ({
       address,
       credential: '',

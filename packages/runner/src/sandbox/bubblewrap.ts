@@ -72,14 +72,10 @@ export class Bubblewrap implements Sandbox {
         if (user !== undefined) users?.ids.release(user);
         await group.remove();
       });
-      return { child, exited: ended, pid: () => onlyChildOf(keeper()) };
+      return { child, exited: ended, pid: () => onlyChildOf(keeper()), boundCpus: group.boundCpus };
     } finally {
       fds.forEach(closeSync);
     }
-  }
-
-  boundCpus(cpus: number): void {
-    this.can.groups.bound(cpus);
   }
 
   async close(): Promise<void> {

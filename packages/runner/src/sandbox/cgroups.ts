@@ -77,6 +77,8 @@ export interface ControlGroup {
   entries: string[];
   /** Whether the kernel ended a process of it for reaching the bound on memory. */
   ranOutOfMemory: () => boolean;
+  /** Bounds its processor time to so many cores from now on, where the kernel can. */
+  boundCpus: (cpus: number) => void;
   /** Removes it, once its processes have ended. */
   remove: () => Promise<void>;
 }
@@ -84,12 +86,9 @@ export interface ControlGroup {
 export class ControlGroups {
   #made = 0;
 
-  /** Where the workers' processor time is bounded, of those that run. */
-  readonly #bounding = new Set<GroupPlace>();
-
   private constructor(
     private readonly places: readonly (GroupPlace & { shared: string })[],
-    private limits: SandboxLimits,
+    private readonly limits: SandboxLimits,
   ) {}
 
   /**
@@ -128,29 +127,24 @@ export class ControlGroups {
       return { ...place, dir };
     });
     const dirs = groups.map(({ dir }) => dir);
-    const bounding = groups.filter(({ controllers }) => controllers.includes('cpu'));
-    for (const group of bounding) this.#bounding.add(group);
     return {
       entries: dirs.map((dir) => join(dir, 'cgroup.procs')),
       ranOutOfMemory: () => dirs.some((dir) => MEMORY_EVENTS.some((file) => counts(join(dir, file)))),
+      boundCpus: (cpus) => {
+        for (const { dir, version, controllers } of groups) {
+          if (!controllers.includes('cpu')) continue;
+          const settings = workerSettings(version, 'cpu', { ...this.limits, cpus });
+          // It may be gone, if its processes have just ended.
+          write(
+            dir,
+            settings.map((setting) => ({ ...setting, optional: true })),
+          );
+        }
+      },
       remove: async () => {
-        for (const group of bounding) this.#bounding.delete(group);
         await Promise.all(dirs.map(removeWhenEmpty));
       },
     };
-  }
-
-  /** Bounds each worker to so many cores from now on, those that run and those to come. */
-  bound(cpus: number): void {
-    this.limits = { ...this.limits, cpus };
-    for (const { dir, version } of this.#bounding) {
-      const settings = workerSettings(version, 'cpu', this.limits);
-      // One whose processes have just ended may be gone.
-      write(
-        dir,
-        settings.map((setting) => ({ ...setting, optional: true })),
-      );
-    }
   }
 
   /** Removes what all workers shared; they must be gone. */

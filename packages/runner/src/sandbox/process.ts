@@ -60,11 +60,7 @@ export class ProcessSandbox implements Sandbox {
       if (user !== undefined) users?.ids.release(user);
       await Promise.all([group.remove(), this.homes.remove(home)]);
     });
-    return { child, exited: ended, pid: () => child.pid };
-  }
-
-  boundCpus(cpus: number): void {
-    this.can.groups.bound(cpus);
+    return { child, exited: ended, pid: () => child.pid, boundCpus: group.boundCpus };
   }
 
   async close(): Promise<void> {
@@ -90,11 +86,7 @@ export class NoSandbox implements Sandbox {
       ipc: false,
     });
     void exited.then(() => this.homes.remove(home));
-    return { child, exited, pid: () => child.pid };
-  }
-
-  boundCpus(): void {
-    // Nothing here bounds anything.
+    return { child, exited, pid: () => child.pid, boundCpus: () => undefined };
   }
 
   close(): Promise<void> {

@@ -68,6 +68,8 @@ export interface Launched {
   exited: Promise<ProcessEnd>;
   /** Pid of the worker as this side sees it, once it is known. */
   pid(): number | undefined;
+  /** Bounds it to so many cores from now on, where the host can. */
+  boundCpus(cpus: number): void;
 }
 
 /** Where the worker finds the pipe to its supervisor. */
@@ -81,8 +83,6 @@ export interface Sandbox {
   readonly ownNetwork: boolean;
   /** Starts one worker process; never throws for what the host refuses, the process ends then. */
   launch(request: LaunchRequest): Launched;
-  /** Bounds each worker to so many cores from now on, where the host can: those that run and those to come. */
-  boundCpus(cpus: number): void;
   /** Gives back what this sandbox holds on the machine, after every process of it is gone. */
   close(): Promise<void>;
 }

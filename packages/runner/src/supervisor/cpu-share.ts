@@ -1,50 +1,75 @@
 /**
  * Job: how many cores each worker may use: what the operator allows while one tenant is about, less while others are.
  *
- * Boundary: asks the gateway who is about, and tells the sandbox; what holds the bound is the kernel.
+ * Boundary: asks the gateway who is about, and tells the workers; what holds the bound is the kernel.
  *
  * Invariants
  * 1. While several tenants are about, the workers of all have an equal part of half of the machine: the platform, which
  *    has the other half, is what each step of each tenant's run goes through.
  * 2. Never less than {@link LEAST_CPUS}, so that a worker starts in seconds; never more than the operator allows, and
  *    where the operator allows all of them nothing is bounded.
+ * 3. A worker that is still nobody's has half of what one has that is in use, while anybody is about: it can wait.
+ * 4. One more tenant is noticed at its first call, so that its first worker starts with all that one has that is alone;
+ *    one less is noticed within {@link LOOK_MS}.
  */
 import { availableParallelism } from 'node:os';
 import { type GatewayPort } from '../gateway/gateway.js';
-import { type Sandbox } from '../sandbox/sandbox.js';
+import { type WorkerChild } from './worker-child.js';
 
 export const LEAST_CPUS = 0.5;
 const LOOK_MS = 500;
 
+type Bounded = Pick<WorkerChild, 'boundCpus' | 'exited'>;
+
 export class CpuShare {
-  #cpus: number;
+  /** What each worker is bounded to. */
+  readonly #bounds = new Map<Bounded, number>();
+  readonly #used = new WeakSet<Bounded>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param allowed cores of one worker, 0 for all: what the sandbox was opened with */
   constructor(
-    private readonly sandbox: Pick<Sandbox, 'boundCpus'>,
     private readonly allowed: number,
-    private readonly gateway: Pick<GatewayPort, 'tenantsAbout'>,
+    private readonly gateway: Pick<GatewayPort, 'tenantsAbout' | 'onTenant'>,
     private readonly cores = availableParallelism(),
-  ) {
-    this.#cpus = allowed;
-  }
+  ) {}
 
   start(): void {
-    if (this.allowed > 0) this.#timer = setInterval(() => this.look(), LOOK_MS);
+    if (this.allowed === 0) return;
+    this.gateway.onTenant(() => this.look());
+    this.#timer = setInterval(() => this.look(), LOOK_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Looks who is about, and changes the bound if that changes it. */
+  /** A worker was started that is nobody's yet. */
+  add<Worker extends Bounded>(worker: Worker): Worker {
+    this.#bounds.set(worker, this.allowed);
+    void worker.exited.then(() => this.#bounds.delete(worker));
+    this.look();
+    return worker;
+  }
+
+  /** A tenant has it from now on. */
+  use(worker: Bounded): void {
+    this.#used.add(worker);
+    this.look();
+  }
+
+  /** Looks who is about, and changes the bounds that this changes. */
   look(): void {
+    if (this.allowed === 0) return;
     const { tenantsAbout } = this.gateway;
     const part = Math.max(LEAST_CPUS, this.cores / 2 / tenantsAbout);
-    const cpus = tenantsAbout > 1 ? Math.min(this.allowed, part) : this.allowed;
-    if (cpus === this.#cpus) return;
-    this.#cpus = cpus;
-    this.sandbox.boundCpus(cpus);
+    const used = tenantsAbout > 1 ? Math.min(this.allowed, part) : this.allowed;
+    const unused = tenantsAbout > 0 ? used / 2 : this.allowed;
+    for (const [worker, bound] of this.#bounds) {
+      const cpus = this.#used.has(worker) ? used : unused;
+      if (cpus === bound) continue;
+      this.#bounds.set(worker, cpus);
+      worker.boundCpus(cpus);
+    }
   }
 }

@@ -47,13 +47,13 @@ runMain(logger, async () => {
   const homes = new WorkerHomes(settings.dir);
   await homes.clear();
   const sandbox = await openSandbox(settings.sandbox, settings.sandboxLimits, homes, logger);
-  const spawn = (): WorkerChild => startWorker(sandbox, settings.tenantMemoryBytes, logger);
   const { token, temporal, runtimeTokenSeconds } = settings;
   const mint = new TokenMint(runtimeTokens(token), runtimeTokenSeconds, temporalRoots(temporal));
   const gateway = settings.gateway
     ? new Gateway(temporal, settings.sessionLimits, logger)
     : withoutGateway(temporal);
-  const cpuShare = new CpuShare(sandbox, settings.sandboxLimits.cpus, gateway);
+  const cpuShare = new CpuShare(settings.sandboxLimits.cpus, gateway);
+  const spawn = (): WorkerChild => cpuShare.add(startWorker(sandbox, settings.tenantMemoryBytes, logger));
   const closed = new CloseNotices((runs, signal) => server.closed(runs, signal), logger);
   const payloadKeys = new TenantPayloadKeys((tenantId) => server.payloadKeys(tenantId));
   const shipper = new LogShipper((batch, signal) => server.logs(batch, signal), logger);
@@ -73,6 +73,7 @@ runMain(logger, async () => {
     onClosed: (workflowId, runId) => closed.note(workflowId, runId),
     onCrashLoop: (loop) => reports.report(loop),
     spawn,
+    onTaken: (worker) => cpuShare.use(worker),
     logger,
   });
   const loop = new DemandLoop(

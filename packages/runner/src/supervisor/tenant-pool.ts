@@ -34,6 +34,8 @@ export type PoolParts = Pick<
   'cache' | 'mint' | 'gateway' | 'payloadKeys' | 'blobTarget' | 'logs' | 'onClosed' | 'onCrashLoop' | 'logger'
 > & {
   spawn: () => WorkerChild;
+  /** A tenant has it from now on. */
+  onTaken: (worker: WorkerChild) => void;
 };
 
 export class TenantPool {
@@ -119,7 +121,7 @@ export class TenantPool {
     let tenant = this.#tenants.get(tenantId);
     if (!tenant) {
       const { serverUrl, egress, drainMs, slots, crashLimits } = this.settings;
-      const { spawn: _spawn, logger, ...shared } = this.parts;
+      const { spawn: _spawn, onTaken, logger, ...shared } = this.parts;
       tenant = new Tenant({
         ...shared,
         tenantId,
@@ -128,7 +130,11 @@ export class TenantPool {
         drainMs,
         slots,
         crashLimits,
-        takeWorker: () => this.#spare.take(),
+        takeWorker: () => {
+          const worker = this.#spare.take();
+          onTaken(worker);
+          return worker;
+        },
         logger: logger.child({ tenantId }),
       });
       this.#tenants.set(tenantId, tenant);

@@ -25,6 +25,8 @@ export interface WorkerChild {
   exited: Promise<ProcessEnd>;
   /** Pid of the worker itself as this side sees it, once it is known. */
   pid(): number | undefined;
+  /** Bounds it to so many cores from now on, where the host can. */
+  boundCpus(cpus: number): void;
   /** Ends it and all that it may have started, now. */
   kill(): void;
   /** `performance.now()` of the spawn. */
@@ -52,6 +54,7 @@ export function startWorker(sandbox: Sandbox, tenantMemoryBytes: number, logger:
     exited,
     startedAt,
     pid: launched.pid,
+    boundCpus: launched.boundCpus,
     kill: () => void child.kill('SIGKILL'),
   };
 }

@@ -11,6 +11,8 @@
  *    and its log says how much that was.
  * 3. A tenant whose batches fail delays nobody else's.
  * 4. After `close` nothing is held and nothing is sent.
+ * 5. A tenant's next batch waits {@link PACE} times as long as the server took for the one before: the busier the server,
+ *    the less of its time goes into the log of whoever is loud.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,6 +36,8 @@ interface Outbox {
   /** Entries that found no room, by what they belong to. */
   dropped: Map<string, { entry: RunnerLogEntry; count: number }>;
   isSending: boolean;
+  /** Invariant 5, by `performance.now()`. */
+  restUntil: number;
 }
 
 const TENANT_ENTRIES = 10_000;
@@ -41,10 +45,12 @@ const ALL_BYTES = 64 * 1024 * 1024;
 const DROPPED_KEYS = 1_000;
 /** What comes together is sent together. */
 const GATHER_MS = 100;
+const PACE = 4;
+const PAUSE_MAX_MS = 2_000;
 /** A batch is one transaction, for which every other one waits where the database has a single connection: some 25 ms. */
 const BATCH_ENTRIES = 100;
 /** Of a batch's entries; its body is a little more. */
-const BATCH_BYTES = 64 * 1024;
+const BATCH_BYTES = 32 * 1024;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 /** A batch that the server keeps failing over is given up. */
 const FAILURES_MAX = 10;
@@ -91,9 +97,13 @@ export class LogShipper {
     const { signal } = this.#stop;
     try {
       while (outbox.held.length > 0 && !signal.aborted) {
-        if (!this.#isClosing) await delay(GATHER_MS, undefined, { signal }).catch(() => undefined);
+        const pause = Math.max(GATHER_MS, outbox.restUntil - performance.now());
+        if (!this.#isClosing) await delay(pause, undefined, { signal }).catch(() => undefined);
         const batch = this.#nextBatch(outbox);
+        const sentAt = performance.now();
         await this.#deliver(batch, signal);
+        const now = performance.now();
+        outbox.restUntil = now + Math.min(PAUSE_MAX_MS, PACE * (now - sentAt));
         tellDropped(outbox, (entry) => {
           outbox.held.push({ entry, bytes: 0 });
         });
@@ -141,7 +151,14 @@ export class LogShipper {
   #outboxOf(tenantId: string): Outbox {
     const known = this.#outboxes.get(tenantId);
     if (known) return known;
-    const outbox: Outbox = { tenantId, sequence: 0, held: [], dropped: new Map(), isSending: false };
+    const outbox: Outbox = {
+      tenantId,
+      sequence: 0,
+      held: [],
+      dropped: new Map(),
+      isSending: false,
+      restUntil: 0,
+    };
     this.#outboxes.set(tenantId, outbox);
     return outbox;
   }
