@@ -48,6 +48,10 @@ describe('the V8 context that runs share', () => {
   test('is taken back from a run that never yields, whose task fails', async () => {
     await failsItsTask('loop-for-ever', /timed out|Deadlock/i);
   });
+
+  test('is taken back from a run that yields to nobody but itself, whose task fails', async () => {
+    await failsItsTask('loop-in-microtasks', /timed out|Deadlock/i);
+  });
 });
 
 /** Its workflow task fails with these words, again and again; it is terminated then. */

@@ -26,7 +26,7 @@ function worker() {
 function told(cores: number, allowed: number, counts: readonly number[]) {
   const { about, share } = scene(cores, allowed);
   const [used, spare] = [share.add(worker()), share.add(worker())];
-  share.use(used);
+  share.use(used, 'a');
   for (const count of counts) {
     about.tenants = count;
     share.look();
@@ -37,6 +37,19 @@ function told(cores: number, allowed: number, counts: readonly number[]) {
 test('1: an equal part of half of the machine while others are about, and what it had when they have gone', () => {
   expect(told(16, 15, [0, 1, 2, 2, 4, 1]).used).toEqual([4, 2, 15]);
   expect(told(2, 1, [1, 2, 1]).used).toEqual([0.5, 1]);
+});
+
+test('1: workers of one tenant share its part, and what one leaves is the others’', async () => {
+  const { about, share } = scene(16, 15);
+  about.tenants = 2;
+  const [draining, fresh, other] = [share.add(worker()), share.add(worker()), share.add(worker())];
+  for (const one of [draining, fresh]) share.use(one, 'a');
+  share.use(other, 'b');
+  expect([draining, fresh, other].map(({ bounds }) => bounds.at(-1))).toEqual([2, 2, 4]);
+  draining.end();
+  await draining.exited;
+  await Promise.resolve();
+  expect(fresh.bounds.at(-1)).toBe(4);
 });
 
 test('2: neither less than a worker needs nor more than the operator allows', () => {
@@ -53,7 +66,7 @@ test('3: one that is taken has what is due to it at once', () => {
   const { about, share } = scene(2, 1);
   about.tenants = 1;
   const taken = share.add(worker());
-  share.use(taken);
+  share.use(taken, 'a');
   expect(taken.bounds).toEqual([0.5, 1]);
 });
 
@@ -62,7 +75,8 @@ test('4: one more tenant is noticed at once, and a worker that has ended is told
   share.start();
   onTestFinished(() => share.stop());
   const [living, ended] = [share.add(worker()), share.add(worker())];
-  for (const one of [living, ended]) share.use(one);
+  share.use(living, 'a');
+  share.use(ended, 'b');
   ended.end();
   await ended.exited;
   about.tenants = 2;

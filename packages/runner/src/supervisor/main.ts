@@ -73,7 +73,7 @@ runMain(logger, async () => {
     onClosed: (workflowId, runId) => closed.note(workflowId, runId),
     onCrashLoop: (loop) => reports.report(loop),
     spawn,
-    onTaken: (worker) => cpuShare.use(worker),
+    onTaken: (worker, tenantId) => cpuShare.use(worker, tenantId),
     logger,
   });
   const loop = new DemandLoop(

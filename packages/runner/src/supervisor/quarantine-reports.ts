@@ -56,9 +56,10 @@ export class QuarantineReports {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.logger.warn({ err: error, failures }, 'a crash loop could not be reported');
-        // An older server has no such call.
-        if (error instanceof ServerResponseError && error.status === 404) return;
+        // One of them is the 404 of an older server, which has no such call.
+        const isRefused = error instanceof ServerResponseError && error.isFinal;
+        this.logger.warn({ err: error, failures, isRefused }, 'a crash loop could not be reported');
+        if (isRefused) return;
         await delay(backoffMs(failures, RETRY), undefined, { signal }).catch(() => undefined);
       }
     }

@@ -41,6 +41,11 @@ export class ServerResponseError extends Error {
     );
     this.name = 'ServerResponseError';
   }
+
+  /** Whether the same again would be answered alike: no failure, no token that is being changed, nothing that took too long or was too much. */
+  get isFinal(): boolean {
+    return this.status < 500 && ![401, 408, 429].includes(this.status);
+  }
 }
 
 /** The supervisor's calls to the server's internal API. Stateless; every call throws on failure and never retries. */

@@ -35,7 +35,7 @@ export type PoolParts = Pick<
 > & {
   spawn: () => WorkerChild;
   /** A tenant has it from now on. */
-  onTaken: (worker: WorkerChild) => void;
+  onTaken: (worker: WorkerChild, tenantId: string) => void;
 };
 
 export class TenantPool {
@@ -132,7 +132,7 @@ export class TenantPool {
         crashLimits,
         takeWorker: () => {
           const worker = this.#spare.take();
-          onTaken(worker);
+          onTaken(worker, tenantId);
           return worker;
         },
         logger: logger.child({ tenantId }),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname } from 'node:path';
 import { compileFunction, constants } from 'node:vm';
+import { nameRefusedAccess } from './refused-access.js';
 import { StackMapper } from './stack-mapper.js';
 
 /** What `project`'s activity bundles leave out, so that worker and activity share one context. */
@@ -38,6 +39,7 @@ export function loadActivities(file: string): LoadedActivities {
   try {
     evaluate.call(module.exports, module.exports, requireShared, module, file, dirname(file));
   } catch (error) {
+    nameRefusedAccess(error);
     mapper.mapError(error);
     throw error;
   }

@@ -8,6 +8,7 @@ import {
 import { type Info } from '@temporalio/activity';
 import { type LogOrigin } from '../logs/line.js';
 import { type LogCapture } from './logs/capture.js';
+import { nameRefusedAccess } from './refused-access.js';
 import { withRuntime } from './runtime-env.js';
 import { type TokenKeeper } from './token-keeper.js';
 import { type StackMapper } from './stack-mapper.js';
@@ -61,6 +62,7 @@ function inboundOf(
         failpoint('worker.activity-end');
         return result;
       } catch (error) {
+        nameRefusedAccess(error);
         mapper?.mapError(error);
         throw error;
       } finally {

@@ -167,9 +167,7 @@ export class LogShipper {
 /** The server has answered, and would answer the same again. */
 function isFinal(error: unknown, failures: number): boolean {
   if (!(error instanceof ServerResponseError)) return false;
-  if (error.status === 500) return failures >= FAILURES_MAX;
-  // A runner token that is being changed, a request that took too long, too many at once.
-  return error.status < 500 && ![401, 408, 429].includes(error.status);
+  return error.isFinal || (error.status === 500 && failures >= FAILURES_MAX);
 }
 
 function countDropped({ dropped }: Outbox, entry: RunnerLogEntry): void {
