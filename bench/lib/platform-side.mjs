@@ -20,7 +20,8 @@ export async function startPlatformSide(settings = {}) {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'pegasus-bench-'));
   const remove = () => rm(dataDir, { recursive: true, force: true });
   // An empty TEMPORAL_ADDRESS is none: both sides are measured on the embedded Temporal.
-  const env = { TEMPORAL_ADDRESS: '', ...settings };
+  // Memory is measured last, of a worker that has been idle since the beginning.
+  const env = { TEMPORAL_ADDRESS: '', PEGASUS_RUNNER_IDLE_SECONDS: '3600', ...settings };
   const starting = startPlatform({ dataDir, port: 0, temporalUi: false, env });
   const platform = await starting.catch(async (error) => {
     await remove();
