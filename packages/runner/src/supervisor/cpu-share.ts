@@ -23,12 +23,17 @@ const LOOK_MS = 500;
 
 type Bounded = Pick<WorkerChild, 'boundCpus' | 'exited'>;
 
+interface Standing {
+  /** What it is bounded to. */
+  cpus: number;
+  /** Whose it is; nobody's yet without. */
+  tenantId?: string;
+}
+
 export class CpuShare {
-  /** What each worker is bounded to. */
-  readonly #bounds = new Map<Bounded, number>();
-  /** Whose each worker is; one that is not here is nobody's. */
-  readonly #tenants = new Map<Bounded, string>();
-  readonly #workers = new KeyedCount();
+  readonly #workers = new Map<Bounded, Standing>();
+  /** How many workers each tenant has. */
+  readonly #counts = new KeyedCount();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param allowed cores of one worker, 0 for all: what the sandbox was opened with */
@@ -50,7 +55,7 @@ export class CpuShare {
 
   /** A worker was started that is nobody's yet. */
   add<Worker extends Bounded>(worker: Worker): Worker {
-    this.#bounds.set(worker, this.allowed);
+    this.#workers.set(worker, { cpus: this.allowed });
     void worker.exited.then(() => this.#forget(worker));
     this.look();
     return worker;
@@ -58,8 +63,10 @@ export class CpuShare {
 
   /** A tenant has it from now on. */
   use(worker: Bounded, tenantId: string): void {
-    this.#tenants.set(worker, tenantId);
-    this.#workers.begin(tenantId);
+    const standing = this.#workers.get(worker);
+    if (!standing) return;
+    standing.tenantId = tenantId;
+    this.#counts.begin(tenantId);
     this.look();
   }
 
@@ -69,22 +76,21 @@ export class CpuShare {
     const { tenantsAbout } = this.gateway;
     const part = Math.max(LEAST_CPUS, this.cores / 2 / tenantsAbout);
     const ofTenant = tenantsAbout > 1 ? Math.min(this.allowed, part) : this.allowed;
-    for (const [worker, bound] of this.#bounds) {
-      const tenantId = this.#tenants.get(worker);
-      let cpus = ofTenant;
-      if (tenantId === undefined) cpus = tenantsAbout > 0 ? ofTenant / 2 : ofTenant;
-      else if (tenantsAbout > 1) cpus = ofTenant / this.#workers.of(tenantId);
-      if (cpus === bound) continue;
-      this.#bounds.set(worker, cpus);
+    for (const [worker, standing] of this.#workers) {
+      const { tenantId } = standing;
+      let sharers = tenantsAbout > 0 ? 2 : 1;
+      if (tenantId !== undefined) sharers = tenantsAbout > 1 ? this.#counts.of(tenantId) : 1;
+      const cpus = ofTenant / sharers;
+      if (cpus === standing.cpus) continue;
+      standing.cpus = cpus;
       worker.boundCpus(cpus);
     }
   }
 
   #forget(worker: Bounded): void {
-    const tenantId = this.#tenants.get(worker);
-    if (tenantId !== undefined) this.#workers.end(tenantId);
-    this.#tenants.delete(worker);
-    this.#bounds.delete(worker);
+    const tenantId = this.#workers.get(worker)?.tenantId;
+    if (tenantId !== undefined) this.#counts.end(tenantId);
+    this.#workers.delete(worker);
     this.look();
   }
 }

@@ -42,7 +42,10 @@ export class ServerResponseError extends Error {
     this.name = 'ServerResponseError';
   }
 
-  /** Whether the same again would be answered alike: no failure, no token that is being changed, nothing that took too long or was too much. */
+  /**
+   * Whether the same again would be answered alike: it was no failure of the server, no runner token that is being
+   * changed, no request that took too long, not too many at once.
+   */
   get isFinal(): boolean {
     return this.status < 500 && ![401, 408, 429].includes(this.status);
   }

@@ -59,9 +59,10 @@ const CLOSE_MS = 3_000;
 export class LogShipper {
   readonly #producer = randomUUID();
   readonly #outboxes = new Map<string, Outbox>();
+  /** Ends the pauses between batches. */
+  readonly #closing = new AbortController();
   readonly #stop = new AbortController();
   #bytes = 0;
-  #isClosing = false;
 
   constructor(
     private readonly send: SendLogs,
@@ -82,7 +83,7 @@ export class LogShipper {
 
   /** Sends what is held, for at most {@link CLOSE_MS}. */
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort();
     const timer = setTimeout(() => this.#stop.abort(), CLOSE_MS);
     while ([...this.#outboxes.values()].some(({ isSending }) => isSending) && !this.#stop.signal.aborted)
       await delay(20);
@@ -98,7 +99,7 @@ export class LogShipper {
     try {
       while (outbox.held.length > 0 && !signal.aborted) {
         const pause = Math.max(GATHER_MS, outbox.restUntil - performance.now());
-        if (!this.#isClosing) await delay(pause, undefined, { signal }).catch(() => undefined);
+        await delay(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined);
         const batch = this.#nextBatch(outbox);
         const sentAt = performance.now();
         await this.#deliver(batch, signal);
