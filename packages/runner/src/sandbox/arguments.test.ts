@@ -91,6 +91,18 @@ describe('Node’s permission flags', () => {
     expect(newest).toContain('--allow-net');
   });
 
+  test('name no path inside of another one, which would close the outer folder itself', () => {
+    const flags = permissionFlags(
+      ['/tmp/clone/dist', '/tmp/clone/package.json', '/etc/'],
+      ['/tmp', '/home/x'],
+    );
+    expect(flags.filter((flag) => flag.startsWith('--allow-fs-read'))).toEqual([
+      '--allow-fs-read=/etc/*',
+      '--allow-fs-read=/tmp/*',
+      '--allow-fs-read=/home/x/*',
+    ]);
+  });
+
   test('let folders be read whole and files by name, and write the writable alone', () => {
     const flags = permissionFlags(['/code/dist', '/code/package.json'], ['/home'], new Set(['--permission']));
     expect(flags.filter((flag) => flag.startsWith('--allow-fs'))).toEqual([

@@ -23,7 +23,16 @@ export function permissionFlags(
     '--allow-addons',
     '--allow-worker',
     ...(known.has('--allow-net') ? ['--allow-net'] : []),
-    ...[...readable, ...writable].map((path) => `--allow-fs-read=${wildcard(path)}`),
+    ...withoutInner([...readable, ...writable]).map((path) => `--allow-fs-read=${wildcard(path)}`),
     ...writable.map((path) => `--allow-fs-write=${wildcard(path)}`),
   ];
+}
+
+/**
+ * Folders and files that are in none of the other folders. Node 20 keeps what it allows in a tree of characters, and
+ * with a path inside another one it refuses the outer folder itself: with code below `/tmp`, a worker could not list it.
+ */
+function withoutInner(paths: readonly string[]): string[] {
+  const folder = (path: string): string => `${path.replace(/\/$/, '')}/`;
+  return paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(folder(other))));
 }
