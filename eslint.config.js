@@ -6,6 +6,7 @@ import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescrip
 const FLOORS = [
   { name: 'contracts', packages: ['@pegasus-workflows/contracts'] },
   { name: 'kit', packages: ['@pegasus-workflows/kit'] },
+  { name: 'integrations', packages: ['@pegasus-workflows/integrations'] },
   { name: 'eslint-plugin', packages: ['eslint-plugin-pegasus-workflows'] },
   { name: 'sdk', packages: ['pegasus-workflows-sdk'] },
   { name: 'project', packages: ['@pegasus-workflows/project'] },
@@ -17,13 +18,14 @@ const FLOORS = [
 const MAY_IMPORT = {
   contracts: [],
   kit: ['contracts'],
+  integrations: ['contracts'],
   'eslint-plugin': ['contracts'],
   sdk: ['contracts'],
   project: ['contracts', 'sdk'],
-  server: ['contracts', 'kit', 'sdk', 'project'],
+  server: ['contracts', 'kit', 'integrations', 'sdk', 'project'],
   runner: ['contracts', 'kit', 'sdk', 'project'],
-  platform: ['contracts', 'kit', 'sdk', 'project', 'server', 'runner'],
-  cli: ['contracts', 'kit', 'sdk', 'project', 'platform'],
+  platform: ['contracts', 'kit', 'integrations', 'sdk', 'project', 'server', 'runner'],
+  cli: ['contracts', 'kit', 'integrations', 'sdk', 'project', 'platform'],
 };
 
 const floorRules = FLOORS.map(({ name }) => ({

@@ -50,7 +50,12 @@ forEachDialect('quotas', (open) => {
     );
     const reserved = (await server.reserve(a.key, artifact('reserved'))).body.data;
     const found = await stored();
-    expect(found).toMatchObject({ artifacts: made.zip.length, storedValues: 7, projections: 100 });
+    expect(found).toMatchObject({
+      artifacts: made.zip.length,
+      storedValues: 7,
+      projections: 100,
+      integrations: 0,
+    });
     expect(found.uploads).toBe(artifact('reserved').zip.length);
     expect(found.used).toBe(found.artifacts + found.uploads + found.storedValues + found.projections);
     await server.services.db.tenant(a.id, (tx) =>

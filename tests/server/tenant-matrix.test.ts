@@ -61,6 +61,14 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/events/dead-letters': 200,
   'POST /api/v1/events/dead-letters/replay': 200,
   'GET /api/v1/integrations/ingress': 200,
+  'GET /api/v1/integrations/configs': 200,
+  'GET /api/v1/integrations/floors': 200,
+  'GET /api/v1/integrations/floors/:floor': 200,
+  'GET /api/v1/integrations/mapping-schema': 200,
+  // A configuration's name is the tenant's own, and a record of no configuration is let pass.
+  'POST /api/v1/integrations/:id/config': 201,
+  'POST /api/v1/integrations/:id/config/validate': 200,
+  'POST /api/v1/integrations/:id/validate': 200,
   // The event type that it names is tenant A's.
   'POST /api/v1/integrations/:id/ingress': 400,
   'GET /api/v1/payload-keys': 200,
@@ -70,6 +78,8 @@ const WITHOUT_ID: Record<string, number> = {
   'GET /api/v1/webhooks': 200,
   'POST /api/v1/webhooks': 201,
 };
+/** What is the same for every tenant. */
+const NAMED_BY_ALL: Record<string, string> = { ':floor': 'order' };
 /** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
 const BODIES: Record<string, (ids: Ids) => object> = {
   'POST /internal/v1/closed-runs': () => ({ runs: [{ workflowId: 'a', runId: 'b' }] }),
@@ -117,6 +127,10 @@ const BODIES: Record<string, (ids: Ids) => object> = {
     method: 'POST',
     path: '/orders',
   }),
+  'POST /api/v1/integrations/:id/config': () => ({ mapping: {}, rules: [], corpus: [] }),
+  'POST /api/v1/integrations/:id/validate': () => ({ order: {} }),
+  'POST /api/v1/integrations/:id/map-to-external': () => ({ data: {} }),
+  'POST /api/v1/integrations/:id/map-from-external': () => ({ data: {} }),
   'POST /api/v1/integrations/:id/call-external': () => ({ method: 'POST', path: '/orders' }),
   'POST /api/v1/executions/batches/cancel': () => ({ filter: { workflowName: fresh() } }),
   'POST /api/v1/executions/batches/retry': () => ({ filter: { workflowName: fresh() } }),
@@ -191,7 +205,8 @@ forEachDialect('tenant matrix', (open) => {
     const parts = entry.path.split('/');
     const value = (part: string, before: string): string => {
       if (!part.startsWith(':')) return part;
-      if (labelOf(entry) in WITHOUT_ID) return part === ':number' ? freshNumber() : fresh();
+      if (labelOf(entry) in WITHOUT_ID)
+        return NAMED_BY_ALL[part] ?? (part === ':number' ? freshNumber() : fresh());
       const found = ids[`${before}/${part}`] ?? ids[part.slice(1)];
       if (found === undefined) throw new Error(unknownParameter(entry, `${before}/${part}`));
       return found;

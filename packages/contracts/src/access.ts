@@ -32,7 +32,7 @@ export const quotasSchema = z.object({
   maxExecutionsPerDay: z.number().int().min(0).nullable(),
   /** Largest input of a run and payload of an event, in bytes of JSON. */
   maxPayloadBytes: z.number().int().min(0).nullable(),
-  /** Artifacts, stored values and projections together, in bytes. */
+  /** Artifacts, stored values, projections and configurations of integrations together, in bytes. */
   maxStorageBytes: z.number().int().min(0).nullable(),
   /** Runs begun per second in the long run, and ten times as many at once; absent from older servers. */
   maxStartsPerSecond: z.number().int().min(1).nullable().default(null),
@@ -72,6 +72,8 @@ export const quotaUseSchema = z.object({
     /** Secrets, as they are sealed, and configuration. */
     storedValues: z.number().int(),
     projections: z.number().int(),
+    /** Configurations of integrations; absent from servers before 0.2. */
+    integrations: z.number().int().optional(),
     /** Large values of runs, as they are encrypted; they go some weeks after their last use. */
     payloads: z.number().int(),
   }),

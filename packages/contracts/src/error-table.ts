@@ -13,10 +13,12 @@ export const ERROR_TABLE = {
   UNAUTHENTICATED: { status: 401, exitCode: 3, retryable: false },
   UPLOAD_URL_INVALID: { status: 403, exitCode: 3, retryable: false },
   FORBIDDEN: { status: 403, exitCode: 3, retryable: false },
+  FEATURE_DISABLED: { status: 403, exitCode: 3, retryable: false },
   WORKFLOW_MUST_FORK: { status: 403, exitCode: 3, retryable: false },
   NOT_FOUND: { status: 404, exitCode: 4, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, exitCode: 1, retryable: false },
   CONFLICT: { status: 409, exitCode: 5, retryable: false },
+  DEPENDENTS_EXIST: { status: 409, exitCode: 5, retryable: false },
   EXECUTION_NOT_CANCELLABLE: { status: 409, exitCode: 5, retryable: false },
   EXECUTION_NOT_OPEN: { status: 409, exitCode: 5, retryable: false },
   EXECUTION_NOT_RETRYABLE: { status: 409, exitCode: 5, retryable: false },
@@ -31,6 +33,7 @@ export const ERROR_TABLE = {
   ARTIFACT_TOO_LARGE: { status: 422, exitCode: 2, retryable: false },
   ARTIFACT_INVALID: { status: 422, exitCode: 2, retryable: false },
   DRY_RUN_UNSUPPORTED: { status: 422, exitCode: 1, retryable: false },
+  GATE_FAILED: { status: 422, exitCode: 1, retryable: false },
   QUERY_REJECTED: { status: 422, exitCode: 1, retryable: false },
   UPDATE_REJECTED: { status: 422, exitCode: 1, retryable: false },
   EXTERNAL_ADDRESS_REFUSED: { status: 422, exitCode: 1, retryable: false },
@@ -58,6 +61,8 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 export interface PegasusErrorOptions {
   problems?: string[];
   data?: unknown;
+  /** What the gate has found, with GATE_FAILED. */
+  report?: unknown;
   cause?: unknown;
   /** When the very same call is worth repeating: the answer's `Retry-After`, in whole seconds. */
   retryAfterSeconds?: number;
@@ -70,6 +75,7 @@ export class PegasusError extends Error {
   readonly code: ErrorCode;
   readonly problems: string[] | undefined;
   readonly data: unknown;
+  readonly report: unknown;
   readonly hint: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 
@@ -79,6 +85,7 @@ export class PegasusError extends Error {
     this.code = code;
     this.problems = options.problems;
     this.data = options.data;
+    this.report = options.report;
     this.hint = options.hint;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }

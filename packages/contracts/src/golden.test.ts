@@ -37,6 +37,9 @@ import {
   triggerSchema,
   recordedMutationSchema,
   queryAnswerSchema,
+  gateReportSchema,
+  integrationVersionSchema,
+  recordVerdictSchema,
   quotaUseSchema,
   requirementsSummarySchema,
   smsProviderSchema,
@@ -107,6 +110,9 @@ const SHAPES: Record<string, z.ZodType> = {
   connection: dataOf(connectionSchema),
   'external-answer': dataOf(externalAnswerSchema),
   'quota-use': dataOf(quotaUseSchema),
+  'integration-version': dataOf(integrationVersionSchema),
+  'gate-report': dataOf(gateReportSchema),
+  'record-verdict': dataOf(recordVerdictSchema),
   error: errorBodySchema,
 };
 

@@ -22,7 +22,8 @@ function describeIssues(issues: readonly z.core.$ZodIssue[], where: string): str
   return `${field}: ${describeIssue(first)}${rest}.`;
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
+/** `must be at least 1`, `unknown field "x"`: what is wrong, without where. */
+export function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
     return `unknown field${issue.keys.length > 1 ? 's' : ''} ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`;
   }

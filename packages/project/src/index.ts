@@ -6,7 +6,7 @@ import type { Project, ProjectWorkflow } from './manifest/index.js';
 import type { Problem } from './problems/index.js';
 import type { ExpectedArtifact, VerifiedArtifact } from './verify/index.js';
 
-export { formatProblem, nearest, ProjectError, type Problem } from './problems/index.js';
+export { formatProblem, ProjectError, type Problem } from './problems/index.js';
 export { loadProject, type Project, type ProjectEntryPoint, type ProjectWorkflow } from './manifest/index.js';
 export {
   envFromUrl,

@@ -5,6 +5,7 @@ import { type ExecutionEngine } from './executions/engine.js';
 import { createExternal } from './external/routes.js';
 import { type Capability } from './infra/capability.js';
 import { type Services } from './infra/context.js';
+import { createIntegrations } from './integrations/routes.js';
 import { createIngress } from './ingress/routes.js';
 import { createPayloadKeys } from './payload-keys/routes.js';
 import { createProjections } from './projections/routes.js';
@@ -26,6 +27,7 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     secretsCapability(services),
     createIngress(services, events),
     createExternal(services),
+    createIntegrations(services),
     createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),

@@ -107,6 +107,7 @@ async function listening(server: TestServer, workflowId: string): Promise<Ids> {
     auth: 'BEARER',
     eventType: 'parcel.sent',
   });
+  await post(server, '/api/v1/integrations/parcels/config', { mapping: {}, rules: [], corpus: [] });
   const webhook = await post(server, '/api/v1/webhooks', {
     url: 'https://example.com/told',
     statuses: ['FAILED'],
@@ -129,6 +130,8 @@ async function listening(server: TestServer, workflowId: string): Promise<Ids> {
     'events/:id': eventId,
     'dead-letters/:id': eventId,
     'integrations/:id': 'parcels',
+    'versions/:version': '1',
+    'rollback/:version': '1',
     ingressId: ingress.body.data.id,
     'webhooks/:id': webhookId,
     deliveryId: delivery.id,

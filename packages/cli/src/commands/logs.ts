@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { isTerminal, LIMITS, LOG_LEVELS, type Log, type LogLevel } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { type PegasusClient } from 'pegasus-workflows-sdk/client';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';

@@ -22,6 +22,7 @@ export async function quotas(context: Context): Promise<void> {
     ['  uploads', bytes(storageBytes.uploads), ''],
     ['  stored values', bytes(storageBytes.storedValues), ''],
     ['  projections', bytes(storageBytes.projections), ''],
+    ['  integrations', bytes(storageBytes.integrations ?? 0), ''],
     ['  payloads', bytes(storageBytes.payloads), ''],
   ];
   const columns = [

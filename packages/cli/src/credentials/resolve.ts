@@ -1,6 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Context } from '../context.js';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { checkedUrl } from './base-url.js';
 import { readCredentials, type CredentialsFile, type Profile } from './files.js';
 

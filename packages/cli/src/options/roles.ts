@@ -1,6 +1,6 @@
 import { ROLES, type Role } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 
 /** `tenant_admin,workflow_developer`: roles, each once. @throws PegasusError VALIDATION_ERROR with the nearest one */
 export function readRoles(text: string): Role[] {

@@ -10,7 +10,7 @@ import {
   type LedgerEntry,
 } from '@pegasus-workflows/project/ledger';
 import { type Context } from '../context.js';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { describeError } from '../output/report-error.js';
 import { findUpward } from './locate.js';
 

@@ -1,6 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { type Project, type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 
 /** The workflow of a project that has this name. @throws PegasusError NOT_FOUND with the nearest name */
 export function workflowNamed(project: Project, name: string): ProjectWorkflow {

@@ -1,6 +1,6 @@
 import { EXECUTION_STATUSES, LIMITS, type ExecutionStatus } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 
 /** `FAILED,timed_out`: statuses, each once. @throws PegasusError VALIDATION_ERROR with the nearest one */
 export function readStatuses(text: string, option = '--status'): ExecutionStatus[] {

@@ -6,7 +6,7 @@ import {
   type PegasusClient,
 } from 'pegasus-workflows-sdk/client';
 import { type Context } from '../context.js';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { type FoundExecution } from './find.js';
 
 const KINDS = {

@@ -1,6 +1,6 @@
 import { type BatchFilter } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { readInstant, readStatuses } from './filters.js';
 
 const FIELDS = ['status', 'since', 'until'] as const;

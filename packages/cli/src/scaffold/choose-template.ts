@@ -1,5 +1,5 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { TEMPLATE_NAMES, type TemplateName } from './templates.js';
 
 /**

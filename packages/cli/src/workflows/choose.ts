@@ -1,5 +1,5 @@
 import { PegasusError, type Workflow } from '@pegasus-workflows/contracts';
-import { nearest } from '@pegasus-workflows/project/nearest';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import { compareVersions } from './versions.js';
 
 /** What a person names a workflow by. */

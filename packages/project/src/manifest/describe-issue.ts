@@ -1,6 +1,6 @@
 import { ACTIONS, LIMITS } from '@pegasus-workflows/contracts';
 import type { z } from 'zod';
-import { nearest } from '../problems/index.js';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
 import type { TomlPath } from '../toml/index.js';
 
 interface Description {

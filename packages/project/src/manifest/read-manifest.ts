@@ -1,6 +1,7 @@
 import { type Manifest, manifestSchema } from '@pegasus-workflows/contracts';
 import type { z } from 'zod';
-import { nearest, type Problem } from '../problems/index.js';
+import { nearest } from '@pegasus-workflows/contracts/nearest';
+import { type Problem } from '../problems/index.js';
 import { isTable, locateToml, parseToml, type TomlMap, type TomlPath } from '../toml/index.js';
 import { type EntryPoint, parseEntryPoint, type Runtime } from './entry-point.js';
 import { describeIssue } from './describe-issue.js';

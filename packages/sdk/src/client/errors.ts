@@ -28,6 +28,8 @@ export class PegasusApiError extends PegasusClientError {
   readonly problems: string[] | undefined;
   /** The FAILED execution that comes with TEMPORAL_START_FAILED. */
   readonly data: unknown;
+  /** What the gate has found (GATE_FAILED). */
+  readonly report: unknown;
   /** What to quote to the operator; their log has the same id. */
   readonly correlationId: string | undefined;
   /** How long the server asked to wait, in milliseconds. */
@@ -39,6 +41,7 @@ export class PegasusApiError extends PegasusClientError {
     this.code = body.code;
     this.problems = body.problems;
     this.data = body.data;
+    this.report = body.report;
     this.correlationId = body.correlationId;
     this.retryAfterMs = retryAfterMs;
   }

@@ -28,6 +28,12 @@ export type {
 } from './executions.js';
 export type { ConnectionsApi, ExternalCallsApi } from './external.js';
 export type { IngressApi } from './ingress.js';
+export type {
+  ForceOptions,
+  IntegrationConfigsApi,
+  IntegrationsApi,
+  PublishConfigOptions,
+} from './integrations.js';
 export type { SmsApi } from './sms.js';
 export type { ConfigsApi } from './configs.js';
 export type {
@@ -51,6 +57,17 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  GateReportBody,
+  IntegrationConfigBody,
+  IntegrationConfigVersion,
+  IntegrationIssue,
+  IntegrationSummary,
+  IntegrationVersion,
+  MappedFromExternal,
+  MappedToExternal,
+  MapToExternalRequest,
+  RecordVerdict,
+  ValidateRecordRequest,
   CreateIngressRequest,
   CreateWebhookRequest,
   DeliveriesQuery,

@@ -7,6 +7,7 @@ import { BatchesApi } from './batches.js';
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';
 import { IngressApi } from './ingress.js';
+import { IntegrationsApi } from './integrations.js';
 import { LiveApi } from './live.js';
 import { resolveOptions, runtimeOptions, type CallOptions, type PegasusClientOptions } from './options.js';
 import { SmsApi } from './sms.js';
@@ -35,6 +36,7 @@ export class PegasusClient {
   readonly batches: BatchesApi;
   readonly live: LiveApi;
   readonly ingress: IngressApi;
+  readonly integrations: IntegrationsApi;
   readonly webhooks: WebhooksApi;
   readonly members: MembersApi;
   readonly keys: KeysApi;
@@ -60,6 +62,7 @@ export class PegasusClient {
     this.batches = new BatchesApi(this.#transport);
     this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);
+    this.integrations = new IntegrationsApi(this.#transport);
     this.webhooks = new WebhooksApi(this.#transport);
     this.members = new MembersApi(this.#transport);
     this.keys = new KeysApi(this.#transport);

@@ -13,10 +13,17 @@ import {
   eventTypeSchema,
   executionSchema,
   externalAnswerSchema,
+  gateReportSchema,
   handlersSchema,
   historyExportSchema,
   historySchema,
   logSchema,
+  integrationConfigSchema,
+  integrationSummarySchema,
+  integrationVersionSchema,
+  mappedFromExternalSchema,
+  mappedToExternalSchema,
+  recordVerdictSchema,
   ingressSchema,
   ingressWithSecretSchema,
   manifestSchema,
@@ -116,3 +123,10 @@ export const readProjectionsPage = projectionsPageSchema;
 export const readConnection = connectionSchema;
 export const readConnectionTest = connectionTestSchema;
 export const readExternalAnswer = externalAnswerSchema;
+export const readIntegrationConfig = integrationConfigSchema;
+export const readIntegrationSummary = integrationSummarySchema;
+export const readIntegrationVersion = integrationVersionSchema;
+export const readGateReport = gateReportSchema;
+export const readRecordVerdict = recordVerdictSchema;
+export const readMappedToExternal = mappedToExternalSchema;
+export const readMappedFromExternal = mappedFromExternalSchema;

@@ -21,6 +21,7 @@ interface StorageUse {
   uploads: number;
   storedValues: number;
   projections: number;
+  integrations: number;
   payloads: number;
 }
 
@@ -36,14 +37,15 @@ export async function storageUse(tx: Tx, tenantId: string): Promise<StorageUse> 
       as "storedValues",
     (select coalesce(sum(octet_length(state::text)), 0)::float8 from integration_projections
       where tenant_id = ${tenantId}) as projections,
+    (select coalesce(sum(octet_length(parts) + octet_length(corpus)), 0)::float8 from integration_configs
+      where tenant_id = ${tenantId}) as integrations,
     (select coalesce(sum(bytes), 0)::float8 from payload_blobs where tenant_id = ${tenantId}) as payloads`);
-  const { artifacts, uploads, storedValues, projections, payloads } = rows[0]!;
-  return { artifacts, uploads, storedValues, projections, payloads };
+  return rows[0]!;
 }
 
 /** All of it. */
-export function totalOf({ artifacts, uploads, storedValues, projections, payloads }: StorageUse): number {
-  return artifacts + uploads + storedValues + projections + payloads;
+export function totalOf(use: StorageUse): number {
+  return Object.values(use).reduce((total: number, bytes: number) => total + bytes, 0);
 }
 
 /** Throws STORAGE_QUOTA_EXCEEDED when the tenant would store more than it may, were the transaction to commit. */
@@ -59,6 +61,6 @@ export async function refuseOverStorage(tx: Tx, tenantId: string): Promise<void>
   if (used <= limit) return;
   throw new PegasusError(
     'STORAGE_QUOTA_EXCEEDED',
-    `With this, the tenant would store ${used} bytes; it may store ${limit}. Delete stored values or projections, or ask the operator of the platform for a larger quota.`,
+    `With this, the tenant would store ${used} bytes; it may store ${limit}. Delete stored values, projections or configurations of integrations, or ask the operator of the platform for a larger quota.`,
   );
 }

@@ -25,7 +25,7 @@ export function parseCondition(header: (name: string) => string | undefined): Co
   };
 }
 
-/** Whether a call with this condition may go on; `version` undefined: there is no projection. */
+/** Whether a call with this condition may go on; `version` undefined: there is none. */
 export function holds({ ifMatch, ifNoneMatch }: Condition, version: number | undefined): boolean {
   return (
     (ifMatch === null || isIn(ifMatch, version)) && (ifNoneMatch === null || !isIn(ifNoneMatch, version))

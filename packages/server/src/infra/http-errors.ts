@@ -38,6 +38,7 @@ export function respondWithError(c: Context<AppEnv>, error: unknown): Response {
   const body: ErrorBody = { error: known.message, code: known.code };
   if (known.problems) body.problems = known.problems;
   if (known.data !== undefined) body.data = known.data;
+  if (known.report !== undefined) body.report = known.report;
   if (known.status >= 500) body.correlationId = c.get('correlationId');
   if (known.code === 'UNAUTHENTICATED') c.header('WWW-Authenticate', 'Bearer');
   const retryAfter = known.retryAfterSeconds ?? RETRY_AFTER[known.code];

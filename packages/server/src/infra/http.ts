@@ -60,6 +60,8 @@ export interface Operation<P extends ObjectSchema, Q extends ObjectSchema, B ext
     emptyBody?: z.input<B>;
   };
   dryRun?: DryRun<P, Q, B>;
+  /** A call that changes nothing, although its method is not GET: a dry run makes it as usual. */
+  readOnly?: true;
   /**
    * Name of an act that changes no row of a configuration table, such as `cancel`: it is in the audit log, about what
    * the path's last parameter names, before it is done.
@@ -136,7 +138,7 @@ export function addRoute<P extends ObjectSchema, Q extends ObjectSchema, B exten
     }
     const perform = async (): Promise<Response> => {
       const call = await readCall(c, operation, principal);
-      const isRead = method === 'GET' || operation.dryRun?.isRead?.(call.body);
+      const isRead = method === 'GET' || operation.readOnly || operation.dryRun?.isRead?.(call.body);
       if (principal?.execution?.dryRun && !isRead) return answerDryRun(call, operation);
       if (operation.audited !== undefined) await recordAct(call, path, operation.audited);
       return handle(call);

@@ -40,6 +40,8 @@ export interface ServerSettings {
   /** How often schedules in Temporal are compared with their triggers. */
   scheduleReconcileIntervalMs: number;
   workflowsEnabled: boolean;
+  /** Whether configurations of integrations may be published; they are checked and used either way. */
+  integrationPublishEnabled: boolean;
   maxOpenExecutions: number;
   maxExecutionsPerDay: number;
   /** Runs of one tenant that may begin per second, in the long run. */
@@ -125,6 +127,7 @@ const envSchema = z
     PEGASUS_SCHEDULE_CATCH_UP_SECONDS: z.coerce.number().int().min(10).max(86_400).default(600),
     PEGASUS_SCHEDULE_RECONCILE_INTERVAL_MS: count(30_000),
     PEGASUS_WORKFLOWS_ENABLED: flag('true'),
+    INTEGRATION_CONFIG_PUBLISH_ENABLED: flag('true'),
     PEGASUS_MAX_OPEN_EXECUTIONS: count(10_000),
     PEGASUS_MAX_EXECUTIONS_PER_DAY: count(1_000_000),
     PEGASUS_MAX_STARTS_PER_SECOND: count(200),
@@ -195,6 +198,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
     scheduleCatchUpSeconds: parsed.PEGASUS_SCHEDULE_CATCH_UP_SECONDS,
     scheduleReconcileIntervalMs: parsed.PEGASUS_SCHEDULE_RECONCILE_INTERVAL_MS,
     workflowsEnabled: parsed.PEGASUS_WORKFLOWS_ENABLED,
+    integrationPublishEnabled: parsed.INTEGRATION_CONFIG_PUBLISH_ENABLED,
     maxOpenExecutions: parsed.PEGASUS_MAX_OPEN_EXECUTIONS,
     maxExecutionsPerDay: parsed.PEGASUS_MAX_EXECUTIONS_PER_DAY,
     maxStartsPerSecond: parsed.PEGASUS_MAX_STARTS_PER_SECOND,

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { type Capability } from '../infra/capability.js';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute, data } from '../infra/http.js';
-import { etagOf, holds, parseCondition, type Condition } from './conditions.js';
+import { etagOf, holds, parseCondition, type Condition } from '../infra/conditions.js';
 import { Projections } from './service.js';
 import { type Collection, type Place } from './store.js';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { LIMITS, PegasusError, type Projection, type ProjectionsPage } from '@pegasus-workflows/contracts';
 import { type Principal, type Services } from '../infra/context.js';
 import { type Database, type Tx } from '../infra/database.js';
-import { holds, type Condition } from './conditions.js';
+import { holds, type Condition } from '../infra/conditions.js';
 import {
   deleteProjection,
   findProjection,

@@ -1,5 +1,6 @@
 import type { Acknowledgement, ExternalAuth, SignatureScheme } from '@pegasus-workflows/contracts';
-import { boolean, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
 import { createdAt, createdBy, id, instant, name, updatedAt } from './columns.js';
@@ -22,6 +23,37 @@ export const integrationProjections = pgTable(
   },
   (t) => [
     uniqueIndex('integration_projections_key').on(t.tenantId, t.integrationId, t.entityType, t.entityKey),
+  ],
+);
+
+/** Versions of integration configurations. Written once, never changed; the newest of a lineage is the active one. */
+export const integrationConfigs = pgTable(
+  'integration_configs',
+  {
+    id: id(),
+    tenantId: tenantId(),
+    integrationId: text('integration_id').notNull(),
+    /** From 1 in each lineage, which is a tenant and an integration. */
+    version: integer('version').notNull(),
+    /** Derived from the tenant at insert; readable by every tenant when GLOBAL. */
+    visibility: text('visibility', { enum: ['GLOBAL', 'TENANT'] }).notNull(),
+    displayName: text('display_name'),
+    /** Everything but the corpus, as JSON in the order in which it was published: jsonb would sort its keys. */
+    parts: text('parts').notNull(),
+    /** The corpus, which nothing reads but people and the gate. */
+    corpus: text('corpus').notNull(),
+    /** The floor of the GLOBAL configuration that it was published over, as JSON. */
+    baseFloor: text('base_floor'),
+    rolledBackFrom: integer('rolled_back_from'),
+    forkedFromVersion: integer('forked_from_version'),
+    createdByUserId: createdBy(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    uniqueIndex('integration_configs_version').on(t.tenantId, t.integrationId, t.version),
+    index('integration_configs_global')
+      .on(t.integrationId, t.version)
+      .where(sql`${t.visibility} = 'GLOBAL'`),
   ],
 );
 

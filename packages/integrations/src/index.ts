@@ -1,0 +1,10 @@
+export { excessOf, RECORD_LIMITS } from './bounded.js';
+export { NO_FLOOR, type WholeFloor } from './floor.js';
+export { explain, type Explanation, type FieldOrigin, type RuleDecision } from './explain.js';
+export { BASE_FLOORS, type BaseFloor } from './floors.js';
+export { gateSteps, runGate, type GateProgress } from './gate/gate.js';
+export { type CaseFailure, type Change, type GateReport } from './gate/report.js';
+export { compileIntegration, type Integration, type IntegrationConfig, type Verdict } from './integration.js';
+export { invertMapping, type Inverse } from './inverse.js';
+export { parseConfig, type Problem, type RawConfig } from './parse.js';
+export { valueAtField } from './values.js';
