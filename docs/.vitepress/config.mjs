@@ -38,6 +38,7 @@ export default defineConfig({
           page('… start a workflow by itself', '/how-to/triggers-and-schedules'),
           page('… give a workflow secrets and configuration', '/how-to/secrets-and-configuration'),
           page('… remember what is known of an outside record', '/how-to/projections'),
+          page('… describe an integration as data', '/how-to/integrations'),
           page('… start runs by events', '/how-to/events'),
           page('… receive webhooks of a partner', '/how-to/webhooks-in'),
           page('… have a URL told how runs end', '/how-to/webhooks-out'),

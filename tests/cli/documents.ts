@@ -20,6 +20,6 @@ function isFailure(document: unknown): boolean {
 }
 
 function commandOf(args: readonly string[]): string {
-  const two = args.slice(0, 2).join(' ');
-  return two in JSON_OUTPUTS ? two : (args[0] ?? '');
+  const names = [3, 2].map((words) => args.slice(0, words).join(' '));
+  return names.find((name) => name in JSON_OUTPUTS) ?? args[0] ?? '';
 }

@@ -87,7 +87,7 @@ describe('what commands print', () => {
 
 describe('over all of them', () => {
   /** Commands that stay, or tell of this machine; their own suites drive them. */
-  const STAYING = ['dev', 'mcp', 'doctor'];
+  const STAYING = ['dev', 'mcp', 'doctor', 'integration-config watch'];
   const leaves = leavesOf(program()).map((words) => words.join(' '));
   const played = (leaf: string, ok: boolean): boolean =>
     SCENARIOS.some(({ args, code }) => `${args.join(' ')} `.startsWith(`${leaf} `) && (code === 0) === ok);

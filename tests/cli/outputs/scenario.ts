@@ -12,7 +12,8 @@ export interface Scenario {
   env?: NodeJS.ProcessEnv;
   /**
    * Needs a process of its own in both forms: the activities it runs find the platform by the copy of the SDK that
-   * Node loads, which in a test process is not the one that the test runner loads.
+   * Node loads, which in a test process is not the one that the test runner loads. Or it replays: Temporal's worker
+   * knows source maps by the name of a bundle, and forgets one when the first of two replays in a process has ended.
    */
   alone?: true;
   /** Standard input. */

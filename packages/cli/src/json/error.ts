@@ -7,6 +7,7 @@ export const failureFields = {
   hint: z.string().optional().describe('What to do next.'),
   problems: z.array(z.string()).optional().describe('Every single thing that is wrong.'),
   correlationId: z.string().optional().describe("Of a server's fault: what its log has it under."),
+  report: z.unknown().optional().describe('With GATE_FAILED: what the gate has found.'),
   data: z.unknown().optional().describe('What a program may want to know more.'),
 };
 

@@ -7,6 +7,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { ACCESS_OUTPUTS } from './access.js';
+import { INTEGRATION_OUTPUTS } from './integrations.js';
 import { CONTROLS } from './controls.js';
 import { errorDocument } from './error.js';
 import { EVENT_OUTPUTS } from './events.js';
@@ -88,6 +89,7 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   ...WEBHOOK_OUTPUTS,
   ...STORED_VALUE_OUTPUTS,
   ...PROJECTION_OUTPUTS,
+  ...INTEGRATION_OUTPUTS,
   ...ACCESS_OUTPUTS,
   ...OUTSIDE_OUTPUTS,
 };

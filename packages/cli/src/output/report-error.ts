@@ -13,6 +13,8 @@ export interface ReportedError {
   correlationId?: string;
   /** What a program may want to know more, such as `{workflowId, identical}` of a version that is there already. */
   data?: unknown;
+  /** What the gate has found (GATE_FAILED). */
+  report?: unknown;
 }
 
 /** Tells what went wrong and what to do next. @returns the exit code of the command */
@@ -31,6 +33,7 @@ interface Carried {
   problems?: unknown;
   correlationId?: unknown;
   data?: unknown;
+  report?: unknown;
   exitCode?: unknown;
 }
 
@@ -51,6 +54,7 @@ export function describeError(error: unknown): { report: ReportedError; exitCode
   const hint = error instanceof PegasusError ? (error.hint ?? HINTS[code]) : (HINTS[code] ?? carried.hint);
   if (typeof hint === 'string') report.hint = maskKeys(hint);
   if (carried.data !== undefined) report.data = carried.data;
+  if (carried.report !== undefined) report.report = carried.report;
   if (typeof carried.correlationId === 'string') report.correlationId = carried.correlationId;
   return { report, exitCode };
 }

@@ -8,6 +8,7 @@ import { addCredentialCommands } from './credentials.js';
 import { addDiagramCommand } from './diagram.js';
 import { addEventCommands } from './events.js';
 import { addExecutionCommands } from './executions.js';
+import { addIntegrationConfigCommands } from './integration-config.js';
 import { addIngressCommands } from './ingress.js';
 import { addLocalCommands } from './local.js';
 import { addMcpCommand } from './mcp.js';
@@ -54,6 +55,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addTriggerCommands(program);
   addEventCommands(program);
   addIngressCommands(program);
+  addIntegrationConfigCommands(program);
   addWebhookCommands(program);
   addSecretCommands(program);
   addConfigCommands(program);

@@ -5,6 +5,7 @@ import { CONTROLS } from './controls.js';
 import { FIRST_RUN } from './first-run.js';
 import { OUTSIDE } from './outside.js';
 import { PROJECT } from './project.js';
+import { INTEGRATIONS } from './integrations.js';
 import { PROJECTIONS } from './projections.js';
 import { RUNS } from './runs.js';
 import { SECRETS_AND_CONFIGS } from './secrets.js';
@@ -21,6 +22,7 @@ export const SCENARIOS: Scenario[] = [
   ...WORKFLOWS,
   ...SECRETS_AND_CONFIGS,
   ...PROJECTIONS,
+  ...INTEGRATIONS,
   ...EVENTS,
   ...WEBHOOKS,
   ...TRIGGERS,

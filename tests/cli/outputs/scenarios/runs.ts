@@ -153,6 +153,7 @@ export const RUNS: Scenario[] = [
     name: 'replay against code that was reordered',
     args: ['replay', 'gate', '--from', 'kept.json', '-C', 'gate'],
     code: 1,
+    alone: true,
     before: async (stage) => {
       const file = path.join(stage.terminal.root, 'gate/gate/workflow.ts');
       const code = await readFile(file, 'utf8');

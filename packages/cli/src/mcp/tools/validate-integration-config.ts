@@ -23,6 +23,10 @@ const reportSchema = z.object({
         detail: z.string(),
         expected: z.unknown().optional(),
         actual: z.unknown().optional(),
+        change: z
+          .array(z.object({ where: z.string(), from: z.unknown().optional(), to: z.unknown() }))
+          .optional()
+          .describe('The smallest change that was found with which the case passes.'),
       }),
     ),
   }),
