@@ -4,8 +4,6 @@ import { asc, eq } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createApp, schema } from '../../packages/server/src/index.js';
-import { eventsCapability } from '../../packages/server/src/events/capability.js';
-import { createIngress } from '../../packages/server/src/ingress/routes.js';
 import { failure, forEachDialect, testServer, type TestServer } from '../server/support.js';
 
 forEachDialect('receiving', (open) => {
@@ -253,8 +251,7 @@ forEachDialect('receiving', (open) => {
       metrics: new Registry(),
       settings: { ...server.settings, ingressPerSecond: 1 },
     };
-    const events = eventsCapability(services, server.engine);
-    const app = createApp(services, server.engine, [createIngress(services, events)]);
+    const app = createApp(services, server.engine);
     const send = async (key: string) =>
       app.request(path, {
         method: 'POST',

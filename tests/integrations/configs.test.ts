@@ -235,6 +235,33 @@ forEachDialect('integration configurations', (open) => {
     expect([await map('from-external'), await map('to-external')]).toEqual([gone, gone]);
   });
 
+  it('say what they need, and what of it is not set', async () => {
+    const id = fresh();
+    const requiredSecrets = ['PARTNER_KEY', { group: 'shop', key: 'HMAC' }];
+    await publish(id, { ...shopConfig(), requiredSecrets, requiredConfigs: ['PARTNER_URL'] });
+    const body = { key: 'PARTNER_KEY', value: 'set' };
+    await server.call('POST', '/api/v1/workflow-secrets-configs/secrets', { key: a, body });
+    const read = async (key: string) =>
+      (await server.call('GET', `${BASE}/requirements-summary`, { key })).body.data.integrations.find(
+        (one: any) => one.integrationId === id,
+      );
+    expect(await read(a)).toEqual({
+      integrationId: id,
+      version: 1,
+      visibility: 'TENANT',
+      requirements: [
+        { kind: 'SECRET', group: 'global', key: 'PARTNER_KEY', present: true },
+        { kind: 'SECRET', group: 'shop', key: 'HMAC', present: false },
+        { kind: 'CONFIG', group: 'global', key: 'PARTNER_URL', present: false },
+      ],
+      missingCount: 2,
+    });
+    expect(await read(b)).toBeUndefined();
+    expect(await publish(id, { ...shopConfig(), requiredSecrets: [1] })).toEqual(
+      failure(400, 'VALIDATION_ERROR', 'requiredSecrets.0: must be a key, or {"group", "key"}.'),
+    );
+  });
+
   it('count for what the tenant stores', async () => {
     const id = fresh();
     const { a: tenant } = server.tenants;

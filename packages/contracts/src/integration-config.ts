@@ -32,6 +32,7 @@ export const integrationConfigBodySchema = z.strictObject({
   externalShape: z.unknown().optional(),
   externalMapping: z.unknown().optional(),
   inbound: z.unknown().optional(),
+  outbound: z.unknown().optional(),
   requiredSecrets: z.array(requirementSchema).max(100).optional(),
   requiredConfigs: z.array(requirementSchema).max(100).optional(),
 });
@@ -97,6 +98,7 @@ export const integrationConfigSchema = integrationVersionSchema.extend({
   externalShape: z.unknown().optional(),
   externalMapping: z.unknown().optional(),
   inbound: z.unknown().optional(),
+  outbound: z.unknown().optional(),
   requiredSecrets: z.array(requirementSchema).optional(),
   requiredConfigs: z.array(requirementSchema).optional(),
 });
@@ -108,6 +110,28 @@ export const integrationSummarySchema = integrationVersionSchema.extend({
   overlaysGlobal: z.boolean(),
 });
 export type IntegrationSummary = z.output<typeof integrationSummarySchema>;
+
+/** `GET /integrations/requirements-summary`: what the configurations in force need, and what of it is not set. */
+export const integrationRequirementsSchema = z.object({
+  integrations: z.array(
+    z.object({
+      integrationId: z.string(),
+      version: z.number().int(),
+      visibility: visibilitySchema,
+      requirements: z.array(
+        z.object({
+          kind: z.enum(['SECRET', 'CONFIG']),
+          key: z.string(),
+          group: z.string(),
+          present: z.boolean(),
+        }),
+      ),
+      missingCount: z.number().int(),
+    }),
+  ),
+  totalMissing: z.number().int(),
+});
+export type IntegrationRequirements = z.output<typeof integrationRequirementsSchema>;
 
 export const integrationVersionParamsSchema = z.object({
   id: integrationIdSchema,
@@ -169,3 +193,42 @@ export const baseFloorSchema = z.object({
   floor: z.object({ fields: z.record(z.string(), z.unknown()), rules: z.array(z.unknown()) }),
 });
 export type BaseFloorBody = z.output<typeof baseFloorSchema>;
+
+/** The payload of a canonical event: what a partner has sent, made a record of ours. */
+export const canonicalEventPayloadSchema = z.object({
+  integrationId: z.string(),
+  /** The partner's own event, which has its headers and its body. */
+  sourceEventId: idSchema,
+  receivedAt: timestampSchema,
+  /** What names the record: the value of the field `inbound.key`, as text. */
+  key: z.string(),
+  canonical: z.record(z.string(), z.unknown()),
+  /** False only in events of the type `inbound.invalidEvent`. */
+  valid: z.boolean(),
+  issues: z.array(integrationIssueSchema),
+});
+export type CanonicalEventPayload = z.output<typeof canonicalEventPayloadSchema>;
+
+/** `POST /integrations/:id/deliver-to-external`: a canonical record, mapped and sent through the connection, once. */
+export const deliverRequestSchema = mapToExternalRequestSchema.extend({
+  /** What tells this delivery from others, in place of the record's own fields. */
+  dedupKey: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters')
+    .optional(),
+});
+export type DeliverRequest = z.input<typeof deliverRequestSchema>;
+
+export const deliveredSchema = z.object({
+  /** Whether the outside system has taken it: now, or before. Not when the record breaks a rule or was refused. */
+  delivered: z.boolean(),
+  /** It was taken before: nothing was sent now. */
+  alreadyDelivered: z.boolean(),
+  /** HTTP status of the answer; null where nothing was sent. */
+  status: z.number().int().nullable(),
+  /** What was answered; null where there was nothing, and where it is larger than what is kept of a delivery. */
+  answer: z.unknown(),
+  external: z.record(z.string(), z.unknown()),
+  ...verdictFields,
+});
+export type Delivered = z.output<typeof deliveredSchema>;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { canonicalPathSchema, sourcePathSchema } from './integration-paths.js';
+import { eventTypeNameSchema } from './events.js';
+import { integrationIdSchema } from './ingress.js';
 import { projectionSegmentSchema } from './projections.js';
 
 /** Numbers of rules, fields and examples. */
@@ -165,7 +167,7 @@ export const corpusCaseSchema = z.strictObject({
 });
 export type CorpusCase = z.output<typeof corpusCaseSchema>;
 
-/** How records of the outside system are known, and what becomes of those that come in by themselves. */
+/** How records of the outside system are known, and what becomes of those that a partner sends to the ingress. */
 export const inboundSchema = z.strictObject({
   /** Where the record is in what comes in, such as `data.object`; all of it unless said. */
   record: sourcePathSchema.optional(),
@@ -173,8 +175,30 @@ export const inboundSchema = z.strictObject({
   key: canonicalPathSchema,
   /** The type of its projections. */
   entityType: projectionSegmentSchema.default('order'),
+  /** The canonical field that grows with each change of a record: what is older than what is known is left out. */
+  sequence: canonicalPathSchema.optional(),
+  /** The type of the canonical events; without it what a partner sends is the partner's event alone. */
+  event: eventTypeNameSchema.optional(),
+  /** The type of the events about records that break a rule; without it there are none about those. */
+  invalidEvent: eventTypeNameSchema.optional(),
 });
 export type Inbound = z.output<typeof inboundSchema>;
+
+/** How canonical records are delivered to the outside system: by a call through one of the tenant's connections. */
+export const outboundSchema = z.strictObject({
+  connection: integrationIdSchema,
+  method: z.enum(['POST', 'PUT', 'PATCH', 'DELETE'], 'must be POST, PUT, PATCH or DELETE').default('POST'),
+  /** Below the connection's base URL. `{{number}}` is the value of that canonical field, percent-encoded. */
+  path: z.string().min(1).max(2_048).startsWith('/', 'must begin with "/"'),
+  /** Canonical fields that tell one delivery from another; unless said, all of the record does. */
+  once: z.array(canonicalPathSchema).min(1, 'must not be empty').max(10, 'must be at most 10').optional(),
+});
+export type Outbound = z.output<typeof outboundSchema>;
+
+/** Puts something in the place of each field that an outbound path names. */
+export function fillPath(path: string, valueOf: (field: string) => string): string {
+  return path.replaceAll(/\{\{\s*([^{}]+?)\s*\}\}/g, (_, field: string) => valueOf(field));
+}
 
 /** What is wrong with a record. */
 export const integrationIssueSchema = z.object({

@@ -7,4 +7,4 @@ export { type CaseFailure, type Change, type GateReport } from './gate/report.js
 export { compileIntegration, type Integration, type IntegrationConfig, type Verdict } from './integration.js';
 export { invertMapping, type Inverse } from './inverse.js';
 export { parseConfig, type Problem, type RawConfig } from './parse.js';
-export { valueAtField } from './values.js';
+export { compareValues, isSame, valueAtField } from './values.js';

@@ -4,6 +4,7 @@ import {
   type Inbound,
   type IntegrationIssue,
   type MappingObject,
+  type Outbound,
   type RecordAction,
   type Rule,
   type ValidationInput,
@@ -48,6 +49,7 @@ export interface IntegrationConfig {
   /** JSON Schema of the source records. */
   externalShape?: unknown;
   inbound?: Inbound | undefined;
+  outbound?: Outbound | undefined;
 }
 
 export interface Verdict {

@@ -7,6 +7,7 @@ import {
   mappingDirectiveSchema,
   mappingFieldNameSchema,
   MAPPING_LIMITS,
+  outboundSchema,
   RULE_LIMITS,
   ruleSchema,
   sourcePathSchema,
@@ -43,6 +44,7 @@ export interface RawConfig {
   externalMapping?: unknown;
   externalShape?: unknown;
   inbound?: unknown;
+  outbound?: unknown;
 }
 
 /** Problems that are told; a file that is something else altogether has one at every place. */
@@ -65,6 +67,8 @@ export function parseConfig(raw: RawConfig, base: WholeFloor = NO_FLOOR): Parsed
   checkShape(raw.externalShape, report);
   const inbound =
     raw.inbound === undefined ? undefined : checkSchema(inboundSchema, raw.inbound, ['inbound'], report);
+  const outbound =
+    raw.outbound === undefined ? undefined : checkSchema(outboundSchema, raw.outbound, ['outbound'], report);
   refuseTwice(rules, [...(floor?.whole.rules ?? [])], report);
   if (report.problems.length > 0 || !mapping || !rules || !corpus || !floor)
     return { problems: report.told() };
@@ -77,6 +81,7 @@ export function parseConfig(raw: RawConfig, base: WholeFloor = NO_FLOOR): Parsed
       ownFloor: floor.own,
       ...(externalMapping ? { externalMapping } : {}),
       ...(inbound ? { inbound } : {}),
+      ...(outbound ? { outbound } : {}),
       ...(raw.externalShape === undefined ? {} : { externalShape: raw.externalShape }),
     },
     problems: [],

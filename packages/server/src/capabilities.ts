@@ -20,14 +20,16 @@ import { createWebhooks } from './webhooks/routes.js';
 /** Everything beyond publishing and running; nothing runs yet. A new capability is one more line here. */
 export function createCapabilities(services: Services, engine: ExecutionEngine): Capability[] {
   const events = eventsCapability(services, engine);
+  const external = createExternal(services);
+  const integrations = createIntegrations(services, engine.requirements, events, external.caller);
   const logs = new LogReader(services);
   return [
     createAccess(services),
     events,
     secretsCapability(services),
-    createIngress(services, events),
-    createExternal(services),
-    createIntegrations(services),
+    createIngress(services, { ...events, inbound: integrations.inbound }),
+    external,
+    integrations,
     createSms(services),
     createTriggers(services, engine),
     createWebhooks(services),

@@ -14,6 +14,7 @@ export const PART_FILES = {
   corpus: 'corpus.json',
   floor: 'floor.json',
   inbound: 'inbound.json',
+  outbound: 'outbound.json',
   externalMapping: 'external-mapping.json',
   externalShape: 'external-shape.json',
 } as const satisfies Partial<Record<keyof IntegrationConfigBody, string>>;

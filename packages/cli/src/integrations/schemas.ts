@@ -5,6 +5,7 @@ import {
   floorSchema,
   inboundSchema,
   mappingSchema,
+  outboundSchema,
   ruleSchema,
 } from '@pegasus-workflows/contracts';
 import { parseTree, findNodeAtLocation } from 'jsonc-parser';
@@ -22,6 +23,7 @@ const SCHEMAS: Partial<Record<keyof typeof PART_FILES, z.ZodType>> = {
   corpus: z.array(corpusCaseSchema),
   floor: floorSchema,
   inbound: inboundSchema,
+  outbound: outboundSchema,
 };
 
 /**

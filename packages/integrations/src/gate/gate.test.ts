@@ -153,6 +153,23 @@ test.each<[string, Partial<RawConfig>, string[]]>([
     ],
   ],
   [
+    'a record named by a field that the mapping does not make',
+    { inbound: { key: 'nummer', sequence: 'lines.*.at' } },
+    [
+      'static /inbound/key: "nummer" is not in the record that the mapping makes; did you mean "number"?',
+      'static /inbound/sequence: must name one field, not every element of a list',
+    ],
+  ],
+  [
+    'a delivery that goes by fields that the mapping does not make',
+    { outbound: { connection: 'shop', path: '/orders/{{ numbr }}/{{a b}}', once: ['status', 'lines.*'] } },
+    [
+      'static /outbound/path: "numbr" is not in the record that the mapping makes; did you mean "number"?',
+      'static /outbound/path: {{a b}} names no field',
+      'static /outbound/once/1: must name one field, not every element of a list',
+    ],
+  ],
+  [
     'a rule that no case covers',
     { corpus: good.corpus.filter((_, at) => at !== 1) },
     ['coverage /rules/1: no case of the corpus expects "big": add a record that violates it'],

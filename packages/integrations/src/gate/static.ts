@@ -1,5 +1,7 @@
 import {
+  canonicalPathSchema,
   EACH_ELEMENT,
+  fillPath,
   formatRecordPath,
   jsonPointer,
   parseRecordPath,
@@ -27,6 +29,7 @@ export function checkStatically(config: IntegrationConfig): Problem[] {
   if (config.externalMapping) checkBack(config.externalMapping, made, tell);
   checkRequired(config, made, tell);
   checkInbound(config, made, tell);
+  checkOutbound(config, made, tell);
   const ownRules: [Rule, readonly (string | number)[]][] = [
     ...(config.ownFloor?.rules ?? []).map((rule, at): [Rule, (string | number)[]] => [
       rule,
@@ -186,13 +189,37 @@ function checkRequired({ floor }: IntegrationConfig, made: Made, tell: Tell): vo
   }
 }
 
-/** The field that names a record has to be one that the mapping makes, and one alone. */
+/** The fields that name a record and its change have to be ones that the mapping makes, each one alone. */
 function checkInbound({ inbound }: IntegrationConfig, made: Made, tell: Tell): void {
-  if (!inbound) return;
-  const { segments } = parseRecordPath(inbound.key)!;
-  if (segments.includes(EACH_ELEMENT))
-    return tell(['inbound', 'key'], 'must name one field, not every element of a list');
-  checkFact(inbound.key, ['inbound', 'key'], made, tell);
+  for (const name of ['key', 'sequence'] as const) {
+    const path = inbound?.[name];
+    if (path !== undefined) checkOneField(path, ['inbound', name], made, tell);
+  }
+}
+
+/** So have those that its deliveries go by. */
+function checkOutbound({ outbound }: IntegrationConfig, made: Made, tell: Tell): void {
+  if (!outbound) return;
+  for (const path of fieldsOfPath(outbound.path)) {
+    if (canonicalPathSchema.safeParse(path).success) checkOneField(path, ['outbound', 'path'], made, tell);
+    else tell(['outbound', 'path'], `{{${path}}} names no field`);
+  }
+  outbound.once?.forEach((path, at) => checkOneField(path, ['outbound', 'once', at], made, tell));
+}
+
+function fieldsOfPath(path: string): string[] {
+  const fields: string[] = [];
+  fillPath(path, (field) => {
+    fields.push(field);
+    return '';
+  });
+  return fields;
+}
+
+function checkOneField(path: string, at: readonly (string | number)[], made: Made, tell: Tell): void {
+  const { segments } = parseRecordPath(path)!;
+  if (segments.includes(EACH_ELEMENT)) tell(at, 'must name one field, not every element of a list');
+  else checkFact(path, at, made, tell);
 }
 
 function checkRules(

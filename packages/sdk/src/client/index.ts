@@ -57,10 +57,13 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  Delivered,
+  DeliverRequest,
   GateReportBody,
   IntegrationConfigBody,
   IntegrationConfigVersion,
   IntegrationIssue,
+  IntegrationRequirements,
   IntegrationSummary,
   IntegrationVersion,
   MappedFromExternal,

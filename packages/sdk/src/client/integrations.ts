@@ -1,10 +1,14 @@
 import {
   dataOf,
+  EXTERNAL_CALL_SECONDS,
   integrationIdSchema,
   listOf,
+  type Delivered,
+  type DeliverRequest,
   type GateReportBody,
   type IntegrationConfigBody,
   type IntegrationConfigVersion,
+  type IntegrationRequirements,
   type IntegrationSummary,
   type IntegrationVersion,
   type MappedFromExternal,
@@ -16,8 +20,10 @@ import {
 import type { z } from 'zod';
 import type { CallOptions } from './options.js';
 import {
+  readDelivered,
   readGateReport,
   readIntegrationConfig,
+  readIntegrationRequirements,
   readIntegrationSummary,
   readIntegrationVersion,
   readMappedFromExternal,
@@ -27,6 +33,8 @@ import {
 import type { Transport } from './transport.js';
 
 const INTEGRATIONS = '/api/v1/integrations';
+/** The server ends the call by itself; this is longer, so that it is the one to say so. */
+const DELIVERY_TIMEOUT_MS = (EXTERNAL_CALL_SECONDS + 15) * 1_000;
 /** The gate may run ten thousand cases. */
 const GATE_TIMEOUT_MS = 120_000;
 
@@ -40,8 +48,8 @@ export interface ForceOptions extends CallOptions {
 }
 
 /**
- * Records of outside systems, checked and mapped by the configuration that is in force. No action of the manifest is
- * needed. Nothing is changed by any of these calls, so a dry run makes them as usual.
+ * Records of outside systems, checked, mapped and delivered by the configuration that is in force. Checks and mappings
+ * change nothing, need no action of the manifest, and a dry run makes them as usual.
  */
 export class IntegrationsApi {
   /** The configurations themselves. */
@@ -83,6 +91,20 @@ export class IntegrationsApi {
     return this.#post(integrationId, 'map-from-external', { data }, dataOf(readMappedFromExternal), options);
   }
 
+  /**
+   * Maps a canonical record and sends it through the connection that the configuration names, once: what was taken is not
+   * sent again, however often it is asked for. The manifest declares `CallExternal`.
+   * @throws PegasusApiError UPSTREAM_ERROR when nobody took it yet: ask again
+   */
+  async deliver(
+    integrationId: string,
+    request: DeliverRequest,
+    options: CallOptions = {},
+  ): Promise<Delivered> {
+    const patient = { timeoutMs: DELIVERY_TIMEOUT_MS, ...options };
+    return this.#post(integrationId, 'deliver-to-external', request, dataOf(readDelivered), patient);
+  }
+
   async #post<T>(
     integrationId: string,
     what: string,
@@ -108,6 +130,12 @@ export class IntegrationConfigsApi {
   async list(options: CallOptions = {}): Promise<IntegrationSummary[]> {
     const call = { method: 'GET', path: `${INTEGRATIONS}/configs`, repeatable: true } as const;
     return (await this.#transport.json(call, listOf(readIntegrationSummary), options)).data;
+  }
+
+  /** Secrets and configuration values that they need, and what of it is not set. */
+  async requirements(options: CallOptions = {}): Promise<IntegrationRequirements> {
+    const call = { method: 'GET', path: `${INTEGRATIONS}/requirements-summary`, repeatable: true } as const;
+    return (await this.#transport.json(call, dataOf(readIntegrationRequirements), options)).data;
   }
 
   /** The active one with its parts. Throws NOT_FOUND. */

@@ -3,6 +3,7 @@ import {
   backfillSchema,
   configSchema,
   deadLetterSchema,
+  deliveredSchema,
   connectionSchema,
   connectionTestSchema,
   diagramCheckSchema,
@@ -19,6 +20,7 @@ import {
   historySchema,
   logSchema,
   integrationConfigSchema,
+  integrationRequirementsSchema,
   integrationSummarySchema,
   integrationVersionSchema,
   mappedFromExternalSchema,
@@ -130,3 +132,5 @@ export const readGateReport = gateReportSchema;
 export const readRecordVerdict = recordVerdictSchema;
 export const readMappedToExternal = mappedToExternalSchema;
 export const readMappedFromExternal = mappedFromExternalSchema;
+export const readIntegrationRequirements = integrationRequirementsSchema;
+export const readDelivered = deliveredSchema;

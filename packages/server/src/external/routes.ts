@@ -48,8 +48,13 @@ const NOT_MADE: ExternalAnswer = {
   durationMs: 0,
 };
 
+/** `caller` is for what else calls outside. */
+export interface ExternalCapability extends Capability {
+  readonly caller: ExternalCaller;
+}
+
 /** Calls of outside APIs for workflows, as connections say. */
-export function createExternal(services: Services): Capability {
+export function createExternal(services: Services): ExternalCapability {
   const connections = new Connections(services);
   const values = new StoredValues(services);
   const caller = new ExternalCaller({
@@ -65,6 +70,7 @@ export function createExternal(services: Services): Capability {
     }),
   });
   return {
+    caller,
     mount: (app) => {
       mountReads(app, connections);
       mountChanges(app, connections, caller);

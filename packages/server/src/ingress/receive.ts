@@ -3,9 +3,10 @@ import { LIMITS, PegasusError, valueAt, type IngressEventPayload } from '@pegasu
 import { failpoint, TokenBuckets } from '@pegasus-workflows/kit';
 import { and, eq, getTableColumns, isNull } from 'drizzle-orm';
 import { type EventDispatcher } from '../events/dispatcher.js';
-import { recordEvent, type EventRow } from '../events/record.js';
+import { recordEvent, type EventRow, type NewEvent } from '../events/record.js';
 import { type Events } from '../events/service.js';
 import { type Services } from '../infra/context.js';
+import { Overtaken, type InboundEvents, type InboundPlan } from '../integrations/inbound.js';
 import { type Tx } from '../infra/database.js';
 import { integrationIngress, tenants } from '../infra/schema.js';
 import { renderAcknowledgement, type Answer } from './acknowledge.js';
@@ -42,6 +43,8 @@ export interface ReceiverPorts {
   metrics: IngressMetrics;
   /** Whether an event may be recorded. */
   events: Pick<Events, 'requireValid'>;
+  /** What is written besides the partner's event. */
+  inbound: Pick<InboundEvents, 'plan' | 'gaveUp'>;
   /** Kicked after the commit of each new event. */
   dispatcher: Pick<EventDispatcher, 'kick'>;
 }
@@ -56,6 +59,8 @@ const BEARER = /^Bearer +(\S+)$/i;
 const ALWAYS_KEPT = ['content-type', 'user-agent'];
 /** A text of control characters grows when it is written as JSON; a run's input has to stay below Temporal's 2 MiB. */
 const PAYLOAD_BYTES = 1.5 * LIMITS.eventBytes;
+/** Times that a plan is made for one call, whose record others change at the same moment. */
+const PLANS = 10;
 /** Longer values are told from one another by their digest. */
 const DEDUP_VALUE_MAX = 200;
 
@@ -162,17 +167,40 @@ export class Receiver {
       body,
     };
     await this.#requireValid(row, payload);
+    const event: NewEvent = {
+      tenantId: row.tenantId,
+      type: row.eventType,
+      payload: { ...payload },
+      source: 'INGRESS',
+      occurredAt: now,
+      dedupKey: dedupKeyOf(row, call, body, proof),
+    };
+    const { inbound } = this.#ports;
+    for (let attempt = 1; attempt <= PLANS; attempt += 1) {
+      const plan = await inbound.plan(row, body, now);
+      try {
+        return await this.#write(row, event, plan);
+      } catch (error) {
+        if (!plan || !(error instanceof Overtaken || error instanceof PegasusError)) throw error;
+        if (error instanceof Overtaken && attempt < PLANS) continue;
+        inbound.gaveUp(row, error);
+        break;
+      }
+    }
+    return this.#write(row, event, undefined);
+  }
+
+  /** One transaction, invariants 1 and 2. */
+  async #write(
+    row: IngressRow,
+    event: NewEvent,
+    plan: InboundPlan | undefined,
+  ): Promise<{ event: EventRow; isNew: boolean }> {
     return this.#services.db.tenant(row.tenantId, async (tx) => {
-      const { row: event, isNew } = await recordEvent(tx, {
-        tenantId: row.tenantId,
-        type: row.eventType,
-        payload: { ...payload },
-        source: 'INGRESS',
-        occurredAt: now,
-        dedupKey: dedupKeyOf(row, call, body, proof),
-      });
-      await this.#touch(tx, row, now);
-      return { event, isNew };
+      const recorded = await recordEvent(tx, event);
+      if (recorded.isNew) await plan?.apply(tx, recorded.row);
+      await this.#touch(tx, row, event.occurredAt);
+      return { event: recorded.row, isNew: recorded.isNew };
     });
   }
 

@@ -1,9 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  DEFAULT_GROUP,
+  integrationConfigBodySchema,
   PegasusError,
   type GateReportBody,
   type IntegrationConfigBody,
   type IntegrationConfigVersion,
+  type IntegrationRequirements,
   type IntegrationSummary,
   type IntegrationVersion,
 } from '@pegasus-workflows/contracts';
@@ -13,6 +16,7 @@ import { refuseOverStorage } from '../access/storage-quota.js';
 import { holds, type Condition } from '../infra/conditions.js';
 import { type Principal, type Services } from '../infra/context.js';
 import { type Tx } from '../infra/database.js';
+import { type RequirementLookup, type RequirementRef } from '../workflows/requirements.js';
 import {
   countOverlays,
   deleteLineage,
@@ -23,6 +27,7 @@ import {
   findVersion,
   insertVersion,
   listHeads,
+  listRequirements,
   listVersions,
   lockLineage,
   toVersion,
@@ -171,17 +176,30 @@ export class Configs {
 
   /** What is in force for the caller, by integration. */
   async list({ tenantId }: Principal): Promise<IntegrationSummary[]> {
-    const heads = await this.#services.db.tenant(tenantId, (tx) => listHeads(tx, tenantId));
-    const byIntegration = new Map<string, ConfigHead[]>();
-    for (const head of heads) {
-      byIntegration.set(head.integrationId, [...(byIntegration.get(head.integrationId) ?? []), head]);
-    }
-    return [...byIntegration.values()].map((both) => {
-      const own = both.find((head) => head.tenantId === tenantId);
-      const overlaysGlobal =
-        own?.visibility === 'TENANT' && both.some(({ visibility }) => visibility === 'GLOBAL');
-      return { ...toVersion(own ?? both[0]!, true), overlaysGlobal };
+    return inForce(await this.#services.db.tenant(tenantId, (tx) => listHeads(tx, tenantId)), tenantId);
+  }
+
+  /** What the configurations in force need, and what of it the tenant has not set. */
+  async requirements({ tenantId }: Principal, lookup: RequirementLookup): Promise<IntegrationRequirements> {
+    const declared = await this.#services.db.tenant(tenantId, async (tx) => {
+      const heads = inForce(await listHeads(tx, tenantId), tenantId);
+      const wanted = await listRequirements(
+        tx,
+        heads.map(({ id }) => id),
+      );
+      return heads.map((head) => ({ head, wanted: requirementsOf(wanted.get(head.id)) }));
     });
+    const all = declared.flatMap(({ wanted }) => wanted);
+    const present = (await lookup.arePresent(tenantId, all)).values();
+    const integrations = declared.map(({ head: { integrationId, version, visibility }, wanted }) => {
+      const requirements = wanted.map((item) => ({ ...item, present: present.next().value ?? false }));
+      const missingCount = requirements.filter((item) => !item.present).length;
+      return { integrationId, version, visibility, requirements, missingCount };
+    });
+    return {
+      integrations,
+      totalMissing: integrations.reduce((sum, { missingCount }) => sum + missingCount, 0),
+    };
   }
 
   /** Invariants 1 and 3. */
@@ -267,6 +285,38 @@ export class Configs {
 }
 
 type Body = IntegrationConfigBody;
+
+/** Of the lineages that a tenant sees one for each integration: its own, else the GLOBAL one. */
+function inForce(heads: readonly ConfigHead[], tenantId: string): IntegrationSummary[] {
+  const byIntegration = new Map<string, ConfigHead[]>();
+  for (const head of heads) {
+    byIntegration.set(head.integrationId, [...(byIntegration.get(head.integrationId) ?? []), head]);
+  }
+  return [...byIntegration.values()].map((both) => {
+    const own = both.find((head) => head.tenantId === tenantId);
+    const overlaysGlobal =
+      own?.visibility === 'TENANT' && both.some(({ visibility }) => visibility === 'GLOBAL');
+    return { ...toVersion(own ?? both[0]!, true), overlaysGlobal };
+  });
+}
+
+const requirementsSchema = integrationConfigBodySchema.pick({ requiredSecrets: true, requiredConfigs: true });
+
+function requirementsOf(declared: { secrets: unknown; configs: unknown } | undefined): RequirementRef[] {
+  const parsed = requirementsSchema.parse({
+    requiredSecrets: declared?.secrets ?? undefined,
+    requiredConfigs: declared?.configs ?? undefined,
+  });
+  const kinds = [
+    ['SECRET', parsed.requiredSecrets ?? []],
+    ['CONFIG', parsed.requiredConfigs ?? []],
+  ] as const;
+  return kinds.flatMap(([kind, wanted]) =>
+    wanted.map((one) =>
+      typeof one === 'string' ? { kind, group: DEFAULT_GROUP, key: one } : { kind, ...one },
+    ),
+  );
+}
 
 interface Origin {
   condition?: Condition;

@@ -1,11 +1,14 @@
 import {
   baseFloorSchema,
   dataOf,
+  deliveredSchema,
+  deliverRequestSchema,
   forceQuerySchema,
   gateReportSchema,
   integrationConfigBodySchema,
   integrationConfigSchema,
   integrationIdSchema,
+  integrationRequirementsSchema,
   integrationSummarySchema,
   integrationVersionParamsSchema,
   integrationVersionSchema,
@@ -30,7 +33,12 @@ import { type Capability } from '../infra/capability.js';
 import { etagOf, parseCondition } from '../infra/conditions.js';
 import { type AppEnv, type Services } from '../infra/context.js';
 import { addRoute, data, list } from '../infra/http.js';
+import { type RequirementLookup } from '../workflows/requirements.js';
+import { type ExternalCaller } from '../external/caller.js';
+import { type EventsCapability } from '../events/capability.js';
 import { Configs } from './configs.js';
+import { Deliveries } from './deliveries.js';
+import { InboundEvents } from './inbound.js';
 import { IntegrationRuntime } from './runtime.js';
 
 const BASE = '/api/v1/integrations';
@@ -50,27 +58,48 @@ const shown = {
 };
 const REFUSALS = ['GATE_FAILED', 'FEATURE_DISABLED', 'STORAGE_QUOTA_EXCEEDED', 'RATE_LIMITED'] as const;
 
+/** `inbound` is for the ingress, which hands on what partners send. */
+export interface IntegrationsCapability extends Capability {
+  readonly inbound: InboundEvents;
+}
+
 /** Integrations as data: their configurations, and what runs on them. */
-export function createIntegrations(services: Services): Capability {
+export function createIntegrations(
+  services: Services,
+  lookup: RequirementLookup,
+  { events }: Pick<EventsCapability, 'events'>,
+  caller: ExternalCaller,
+): IntegrationsCapability {
   const configs = new Configs(services);
   const degraded = new Counter({
     name: 'pegasus_integration_records_unchecked_total',
     help: 'Records that were let pass because the platform could not check them.',
     registers: [services.metrics],
   });
+  const made = new Counter({
+    name: 'pegasus_integration_inbound_total',
+    help: 'What came of records that partners sent: valid, invalid, old, no-key, or why there was no canonical event.',
+    labelNames: ['result'] as const,
+    registers: [services.metrics],
+  });
+  const logger = services.logger.child({ area: 'integrations' });
   const runtime = new IntegrationRuntime(services, degraded);
+  const deliveries = new Deliveries({ services, runtime, caller });
   return {
+    start: () => deliveries.startSweeping(logger),
+    inbound: new InboundEvents({ services, runtime, events, logger, made }),
     mount: (app) => {
-      mountLists(app, configs);
+      mountLists(app, configs, lookup);
       mountReads(app, configs);
       mountPublishing(app, configs);
       mountLineage(app, configs);
       mountRuntime(app, runtime);
+      mountDeliveries(app, deliveries);
     },
   };
 }
 
-function mountLists(app: OpenAPIHono<AppEnv>, configs: Configs): void {
+function mountLists(app: OpenAPIHono<AppEnv>, configs: Configs, lookup: RequirementLookup): void {
   addRoute(
     app,
     {
@@ -81,6 +110,17 @@ function mountLists(app: OpenAPIHono<AppEnv>, configs: Configs): void {
       responses: { 200: { description: 'By integration', schema: listOf(integrationSummarySchema) } },
     },
     async ({ c, principal }) => list(c, await configs.list(principal)),
+  );
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: `${BASE}/requirements-summary`,
+      action: 'ReadIntegrationConfig',
+      summary: 'Secrets and configuration that the configurations in force need, and what of it is not set',
+      responses: { 200: { description: 'By integration', schema: dataOf(integrationRequirementsSchema) } },
+    },
+    async ({ c, principal }) => data(c, await configs.requirements(principal, lookup)),
   );
   addRoute(
     app,
@@ -285,6 +325,39 @@ function mountRuntime(app: OpenAPIHono<AppEnv>, runtime: IntegrationRuntime): vo
     },
     async ({ c, principal, params: { id }, body }) =>
       data(c, await runtime.mapFrom(principal, id, body.data)),
+  );
+}
+
+function mountDeliveries(app: OpenAPIHono<AppEnv>, deliveries: Deliveries): void {
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: `${ONE}/deliver-to-external`,
+      action: 'CallExternal',
+      summary: 'Map a canonical record and send it through the connection that the configuration names, once',
+      request: { params, body: deliverRequestSchema, maxBodyBytes: LIMITS.eventBytes },
+      errors: [
+        'CONFLICT',
+        'REQUIREMENTS_MISSING',
+        'IDEMPOTENCY_KEY_REUSED',
+        'RATE_LIMITED',
+        'PAYLOAD_TOO_LARGE',
+        'EXTERNAL_ADDRESS_REFUSED',
+        'UPSTREAM_ERROR',
+      ],
+      dryRun: {
+        method: 'integrations.deliver',
+        wouldReturn: async ({ principal, params: { id }, body }) => ({
+          status: 200,
+          data: await deliveries.preview(principal, id, body),
+        }),
+      },
+      responses: {
+        200: { description: 'Whether it was taken, or why it was not sent', schema: dataOf(deliveredSchema) },
+      },
+    },
+    async ({ c, principal, params: { id }, body }) => data(c, await deliveries.deliver(principal, id, body)),
   );
 }
 

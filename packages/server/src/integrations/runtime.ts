@@ -34,7 +34,7 @@ import { findActive, findParts, type ConfigHead } from './store.js';
  */
 const CAPACITY = 500;
 
-interface Compiled {
+export interface Compiled {
   config: IntegrationConfig;
   integration: Integration;
 }
@@ -58,7 +58,7 @@ export class IntegrationRuntime {
     { order, prior, action }: { order: unknown; prior?: unknown; action?: RecordAction | undefined },
   ): Promise<RecordVerdict> {
     try {
-      const compiled = await this.#load(tenantId, integrationId);
+      const compiled = await this.find(tenantId, integrationId);
       if (!compiled) return this.#letPass(tenantId, integrationId, new Error('there is no configuration'));
       const before =
         prior === undefined ? await this.#projected(tenantId, integrationId, compiled, order) : prior;
@@ -84,15 +84,15 @@ export class IntegrationRuntime {
     return { ...integration.mapFrom({ order: data }), degraded: false };
   }
 
-  /** The version in force. Throws NOT_FOUND. */
+  /** The same. Throws NOT_FOUND. */
   async require(tenantId: string, integrationId: string): Promise<Compiled> {
-    const compiled = await this.#load(tenantId, integrationId);
+    const compiled = await this.find(tenantId, integrationId);
     if (compiled) return compiled;
     throw new PegasusError('NOT_FOUND', `There is no configuration of ${integrationId}.`);
   }
 
-  /** Invariants 1 and 2. */
-  async #load(tenantId: string, integrationId: string): Promise<Compiled | undefined> {
+  /** The version in force, compiled; `undefined` when there is none. Invariants 1 and 2. */
+  async find(tenantId: string, integrationId: string): Promise<Compiled | undefined> {
     const found = await this.#services.db.tenant(tenantId, async (tx) => {
       const head = await findActive(tx, tenantId, integrationId);
       const known = head && this.#compiled.get(head.id);
@@ -125,7 +125,7 @@ export class IntegrationRuntime {
   /** Invariant 3. */
   #letPass(tenantId: string, integrationId: string, error: unknown): RecordVerdict {
     this.#degraded.inc();
-    this.#logger.error({ tenantId, integrationId, error: errorForLog(error) }, 'a record was not checked');
+    this.#logger.warn({ tenantId, integrationId, error: errorForLog(error) }, 'a record was not checked');
     return { valid: true, issues: [], degraded: true };
   }
 }

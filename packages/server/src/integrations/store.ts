@@ -1,5 +1,5 @@
 import { type IntegrationVersion } from '@pegasus-workflows/contracts';
-import { and, count, desc, eq, max, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, inArray, max, or, sql } from 'drizzle-orm';
 import { type Tx } from '../infra/database.js';
 import { integrationConfigs } from '../infra/schema.js';
 
@@ -116,6 +116,22 @@ export async function lockLineage(tx: Tx, tenantId: string, integrationId: strin
 export async function insertVersion(tx: Tx, row: NewConfigRow): Promise<ConfigHead> {
   const [inserted] = await tx.insert(table).values(row).returning(HEAD);
   return inserted!;
+}
+
+/** What versions declare to need, by their ids. */
+export async function listRequirements(
+  tx: Tx,
+  ids: readonly string[],
+): Promise<Map<string, { secrets: unknown; configs: unknown }>> {
+  const rows = await tx
+    .select({
+      id: table.id,
+      secrets: sql<unknown>`${table.parts}::jsonb -> 'requiredSecrets'`,
+      configs: sql<unknown>`${table.parts}::jsonb -> 'requiredConfigs'`,
+    })
+    .from(table)
+    .where(inArray(table.id, [...ids]));
+  return new Map(rows.map(({ id, ...wanted }) => [id, wanted]));
 }
 
 /** How many versions there were. */

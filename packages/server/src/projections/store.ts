@@ -48,7 +48,7 @@ export async function insertProjection(
 export async function replaceState(
   tx: Tx,
   place: Place,
-  change: { state: unknown; updatedByUserId: string; updatedAt: Date },
+  change: { state: unknown; updatedByUserId: string | null; updatedAt: Date },
 ): Promise<ProjectionRow> {
   const [replaced] = await tx
     .update(table)

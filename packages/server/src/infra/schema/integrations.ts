@@ -57,6 +57,33 @@ export const integrationConfigs = pgTable(
   ],
 );
 
+/** Deliveries of canonical records to outside systems: one row for each that was begun and not refused. */
+export const integrationDeliveries = pgTable(
+  'integration_deliveries',
+  {
+    /** The `Idempotency-Key` of every attempt. */
+    id: id(),
+    tenantId: tenantId(),
+    integrationId: text('integration_id').notNull(),
+    /** What tells it from others of the integration. */
+    dedupKey: text('dedup_key').notNull(),
+    /** SHA-256 of what is sent, hex: the same key with something else is a mistake. */
+    requestSha256: text('request_sha256').notNull(),
+    /** Whoever sends it has until then; null: nobody does. */
+    claimedUntil: instant('claimed_until'),
+    /** Set once it is taken. */
+    deliveredAt: instant('delivered_at'),
+    status: integer('status'),
+    answer: jsonb('answer'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (t) => [
+    uniqueIndex('integration_deliveries_key').on(t.tenantId, t.integrationId, t.dedupKey),
+    index('integration_deliveries_age').on(t.updatedAt),
+  ],
+);
+
 /** Where an outside system's webhooks come in. */
 export const integrationIngress = pgTable(
   'integration_ingress',
