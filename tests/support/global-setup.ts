@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestProject } from 'vitest/node';
@@ -45,9 +45,37 @@ async function provideTemporal(closers: (() => Promise<void>)[]): Promise<Tempor
   const { path: binary } = await ensureTemporal({ onProgress: say });
   const dataDir = await mkdtemp(join(tmpdir(), 'pegasus-tests-'));
   closers.push(() => rm(dataDir, { recursive: true, force: true }));
-  const server = await startDevServer({ binary, dataDir, ui: false, namespaces: [...TEST_NAMESPACES] });
-  closers.push(() => server.stop());
+  let isStopping = false;
+  const server = await startDevServer({
+    binary,
+    dataDir,
+    ui: false,
+    namespaces: [...TEST_NAMESPACES],
+    onEvent: (event) => {
+      if (event.type === 'exited' && !isStopping)
+        process.stderr.write(`The run’s Temporal ended by itself (${event.signal ?? event.code}).\n`);
+    },
+    onMoved: (address) =>
+      process.stderr.write(`The run’s Temporal is at ${address} now; its tests are not.\n`),
+  });
+  closers.push(async () => {
+    isStopping = true;
+    await server.stop();
+    await tellInnerErrors(join(dataDir, 'logs', 'temporal.log'));
+  });
   return { ...settings, address: server.address };
+}
+
+/** Clients are told a hash of an error inside Temporal: what stands behind each, and how often it came. */
+async function tellInnerErrors(logFile: string): Promise<void> {
+  const counts = new Map<string, number>();
+  for (const line of (await readFile(logFile, 'utf8')).split('\n')) {
+    if (!line.includes('masked service failures')) continue;
+    const { hash, error } = JSON.parse(line) as { hash?: string; error?: string };
+    const key = `${hash}: ${error}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  for (const [error, count] of counts) process.stderr.write(`Temporal failed inside, ${count} x ${error}\n`);
 }
 
 async function provideRunDir(closers: (() => Promise<void>)[]): Promise<string> {
