@@ -109,6 +109,16 @@ const hello = of('examples/hello', greeting, manual({ name: 'Ada', waitSeconds: 
 const patient = of('examples/hello', greeting, manual({ name: 'Ada', waitSeconds: 3600 }));
 const order = of('examples/order-followup', shop, ORDER);
 const fromEvent = of('examples/order-followup', { ...shop, loadOrder }, PLACED_AT_THE_SHOP);
+const forward = of(
+  'examples/partner-orders',
+  { deliver: () => ({ alreadyDelivered: false, status: 200 }) },
+  eventInput('partner.order', {
+    integrationId: 'edi-orders',
+    sourceEventId: 'e1',
+    canonical: { number: 'PO-1', change: 100 },
+    valid: true,
+  }),
+);
 const event = of('templates/event', goods, PLACED);
 const approval = of('templates/approval', office, REQUEST);
 const task = of('templates/agent', agent, manual({ prompt: 'look around' }));
@@ -121,6 +131,7 @@ export const RECORDINGS: Recording[] = [
   order('following-up', after([['approve', 'manager']], untilItWaits)),
   order('refused', after([['reject', 'manager', 'too much']], toItsEnd)),
   fromEvent('shipped-from-event', after([['approve', 'manager']], untilItWaits)),
+  forward('completed', toItsEnd),
   of('templates/hello', greeting, manual({ name: 'Ada' }))('completed', toItsEnd),
   event('awaiting-payment', untilItWaits),
   event('shipped', after([['followUp', PAID]], toItsEnd)),

@@ -52,7 +52,8 @@ async function provideTemporal(closers: (() => Promise<void>)[]): Promise<Tempor
     ui: false,
     namespaces: [...TEST_NAMESPACES],
     onEvent: (event) => {
-      if (event.type === 'exited' && !isStopping)
+      if (event.type === 'restarting') process.stderr.write(`The run’s Temporal: ${event.reason}.\n`);
+      else if (event.type === 'exited' && !isStopping)
         process.stderr.write(`The run’s Temporal ended by itself (${event.signal ?? event.code}).\n`);
     },
     onMoved: (address) =>

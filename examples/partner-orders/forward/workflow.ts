@@ -19,7 +19,7 @@ export async function forward(argument: unknown): Promise<activities.Receipt> {
       'InvalidInput',
     );
   }
-  return deliver(integrationId, canonical, sourceEventId);
+  return await deliver(integrationId, canonical, sourceEventId);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -9,7 +9,8 @@ export function childEventReporter(
 ): (event: ChildEvent) => void {
   return (event) => {
     const report = stageReporter(stage, onProgress);
-    if (event.type === 'exited')
+    if (event.type === 'restarting') report(`${name} is started again: ${event.reason}`);
+    else if (event.type === 'exited')
       report(`${name} ended with ${event.signal ?? `exit code ${event.code}`}; starting it again`);
     else if (event.type === 'start-failed')
       report(`${name} could not be started again: ${firstLine(event.error)}; trying again`);

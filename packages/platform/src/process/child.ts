@@ -34,6 +34,7 @@ export interface ChildCommand {
 
 export type ChildEvent =
   | { type: 'started'; pid: number; restarts: number }
+  | { type: 'restarting'; reason: string }
   | { type: 'exited'; code: number | null; signal: NodeJS.Signals | null; retryInMs: number }
   | { type: 'start-failed'; error: unknown; retryInMs: number };
 
@@ -97,8 +98,9 @@ export class Child {
     this.#work = this.#keepRunning(run);
   }
 
-  /** Ends the current process, if there is one; a new one follows (invariant 3). */
-  async restart(): Promise<void> {
+  /** Ends the current process, if there is one; a new one follows (invariant 3). A `reason` is told to the owner. */
+  async restart(reason?: string): Promise<void> {
+    if (reason !== undefined) this.options.onEvent?.({ type: 'restarting', reason });
     await this.#end();
   }
 

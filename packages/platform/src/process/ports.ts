@@ -1,7 +1,19 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A port of `host` that was free a moment ago. */
+/** Below the ports that Linux, macOS and Windows give to outgoing connections. */
+const [FIRST, LAST] = [10_240, 32_767];
+const ATTEMPTS = 20;
+
+/**
+ * A port of `host` that was free a moment ago. Whoever listens there does so seconds later: one that the system had
+ * chosen might have become the near end of somebody's connection by then.
+ */
 export async function freePort(host: string): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = randomInt(FIRST, LAST + 1);
+    if (await isPortFree(host, port)) return port;
+  }
   const port = await tryListen(host, 0);
   if (port === undefined) throw new Error(`no free port on ${host}`);
   return port;

@@ -9,6 +9,7 @@
  * 2. It dies with its parent where the system can do that (Linux with setpriv), and is found by its pid file elsewhere.
  * 3. A restart keeps the port, unless somebody took it meanwhile; then `address` changes and `onMoved` is called.
  * 4. What it acknowledged is on disk: SQLite runs with a write-ahead log and full synchronisation.
+ * 5. One that answers and cannot read its store any more is restarted (`store-watch.ts`).
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +19,8 @@ import { findOnPath } from '../process/find-on-path.js';
 import { baseEnvironment } from '../process/environment.js';
 import { endStaleProcess } from '../process/pid-file.js';
 import { freePort, isPortFree } from '../process/ports.js';
-import { waitForTemporal } from './health.js';
+import { probeTemporal, waitForTemporal } from './health.js';
+import { watchStore } from './store-watch.js';
 
 export interface DevServerOptions {
   /** Executable `temporal`, as found by `ensureTemporal`. */
@@ -53,6 +55,8 @@ const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 10_000;
 const STALE_GRACE_MS = 5_000;
+const WATCH_MS = 2_000;
+const WATCH_STRIKES = 4;
 
 /**
  * The dev server polls each task queue of its single history shard 20 times a second unless told otherwise, so every
@@ -133,6 +137,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   });
   await startAbortably(child, options.signal);
   started = true;
+  const watch = watchStore({
+    probe: () => probeTemporal({ address: `${HOST}:${port}`, namespace: 'default', tls: false }),
+    onStuck: (failure) => child.restart(`it cannot read its store (${failure})`),
+    intervalMs: WATCH_MS,
+    strikes: WATCH_STRIKES,
+  });
   return {
     get address() {
       return `${HOST}:${port}`;
@@ -143,7 +153,10 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     get pid() {
       return child.pid;
     },
-    stop: () => child.stop(),
+    stop: () => {
+      watch.stop();
+      return child.stop();
+    },
   };
 }
 
