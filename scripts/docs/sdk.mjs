@@ -21,6 +21,12 @@ const ENTRIES = [
     about: 'For programs that publish, start and watch runs.',
   },
   {
+    module: 'pegasus-workflows-sdk/agents',
+    file: 'packages/sdk/dist/agents/index.d.ts',
+    about:
+      'Tasks for coding agents and what comes of them: the shapes of the wire, and builders that make only valid values.',
+  },
+  {
     module: 'pegasus-workflows-sdk/testing',
     file: 'packages/sdk/dist/testing/index.d.ts',
     about: 'Runs workflows and activities in a test, with time skipped.',
@@ -46,7 +52,7 @@ export function wireTypes(exported) {
 export function sdkPage(exported) {
   return page('the doc comments of packages/sdk', [
     '# SDK',
-    '`npm install pegasus-workflows-sdk`: four modules, each for one side.',
+    '`npm install pegasus-workflows-sdk`: five modules, each for one side.',
     ...ENTRIES.flatMap((entry, i) => section(entry, exported[i])),
   ]);
 }
