@@ -33,3 +33,20 @@ export { costOf, priceTableSchema, type PriceTable, type Usage } from './budgets
 export { EventLog, type EventLogOptions } from './log/event-log.js';
 export { readLog, verifyLog, type Verified } from './log/read-log.js';
 export { type Head, type LogBody, type LogLine } from './log/records.js';
+export { CallJournal } from './tools/journal.js';
+export { type Reads } from './tools/reads.js';
+export { type ToolContext, type ToolResult } from './tools/tool.js';
+export { functionSchemas, judge, type JudgedCall } from './tools/toolbox.js';
+export { ToolError, type ToolErrorCode } from './tools/tool-error.js';
+export { Workspace } from './tools/workspace.js';
+export { dispatchInProcess, type InProcessDispatch, type InProcessResult } from './dispatch/in-process.js';
+export { runDispatch, type DispatchPlan, type DispatchSteps } from './dispatch/run.js';
+export {
+  EngineError,
+  type Engine,
+  type Message,
+  type ToolCall,
+  type Turn,
+  type TurnRequest,
+} from './engines/engine.js';
+export { ScriptedEngine, type ScriptedTurn } from './engines/scripted.js';
