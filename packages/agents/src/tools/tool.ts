@@ -33,6 +33,7 @@ export interface PreparedCall {
   run(context: ToolContext): Promise<ToolResult>;
 }
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each tool takes what its own schema makes
 export interface Tool<Input = any> {
   name: AgentTool;
   /** For the model. */
