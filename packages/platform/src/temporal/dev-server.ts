@@ -138,7 +138,8 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   await startAbortably(child, options.signal);
   started = true;
   const watch = watchStore({
-    probe: () => probeTemporal({ address: `${HOST}:${port}`, namespace: 'default', tls: false }),
+    probe: () =>
+      probeTemporal({ address: `${HOST}:${port}`, namespace: 'default', tls: false }, undefined, WATCH_MS),
     onStuck: (failure) => child.restart(`it cannot read its store (${failure})`),
     intervalMs: WATCH_MS,
     strikes: WATCH_STRIKES,

@@ -37,6 +37,11 @@ it.each([
   ['two', [LOST, LOST, undefined], 0],
   ['two, a good answer, two (invariant 2)', [LOST, LOST, undefined, LOST, LOST], 0],
   ['two, a silence, two (invariant 2)', [LOST, LOST, SILENT, LOST, LOST], 0],
+  [
+    'a store that is slow (invariant 1)',
+    Array<string>(5).fill('14 UNAVAILABLE: GetNamespace operation failed. Error context deadline exceeded'),
+    0,
+  ],
   ['silence alone (invariant 1)', [SILENT, SILENT, SILENT, '4 DEADLINE_EXCEEDED: late'], 0],
   ['six failures', Array<string>(6).fill(LOST), 2],
   ['a namespace that is gone', Array<string>(3).fill('5 NOT_FOUND: Namespace default is not found.'), 1],

@@ -21,8 +21,11 @@ export interface StoreWatchOptions {
   strikes: number;
 }
 
-/** What a server says that is there and has lost its store: the namespace is one that it was started with. */
-const LOST_STORE = /^\d+ (NOT_FOUND|UNKNOWN|INTERNAL):|operation failed|interrupted \(9\)/;
+/**
+ * What a server says that is there and has lost its store: the namespace is one that it was started with. One that is
+ * too busy says that a deadline has passed.
+ */
+const LOST_STORE = /^\d+ (NOT_FOUND|UNKNOWN|INTERNAL):|interrupted \(9\)/;
 
 export function watchStore({ probe, onStuck, intervalMs, strikes }: StoreWatchOptions): { stop(): void } {
   const stopping = new AbortController();
