@@ -85,8 +85,13 @@ function isWireShape({ source }) {
   return /z\.infer</.test(source);
 }
 
-/** Without what a caller cannot reach. */
+/**
+ * Without what a caller cannot reach. What a schema infers to is pages long, and the compiler writes the words of an
+ * enum in an order that depends on what it has compiled before.
+ */
 function signature(source) {
+  const schema = /^((?:export )?(?:declare )?const \w+): z\.Zod/.exec(source);
+  if (schema) return `${schema[1]}: z.ZodType;`;
   return source
     .split('\n')
     .filter((line) => !/^\s+(private |#private)/.test(line))

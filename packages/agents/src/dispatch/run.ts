@@ -24,7 +24,8 @@ import { type Reads } from '../tools/reads.js';
  * follows from their answers alone, so that a workflow can replay it. In process the steps are plain calls.
  *
  * Invariants
- * 1. There is one result, whatever a step does: what is thrown becomes `failed`, a cancellation `cancelled`.
+ * 1. There is one result, whatever a step does: what is thrown becomes `failed`, a cancellation `cancelled`. Only a log that
+ *    takes nothing any more is thrown: there is nobody left to tell.
  * 2. No call of a model is made that its account has not granted, and each is settled with what it used.
  * 3. A call of a tool is written down by its step, with its arguments and what was said of it, before it has any effect;
  *    and the wire is told its name alone.
