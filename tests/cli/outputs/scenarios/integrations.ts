@@ -176,7 +176,7 @@ export const INTEGRATIONS: Scenario[] = [
   },
   {
     name: 'integration-config corpus add from a run of no workflow',
-    args: config('corpus', 'add', 'shop', '--name', 'ran', '--from-execution', '{completed}', ...local),
+    args: config('corpus', 'add', 'shop', '--name', 'again', '--from-execution', '{completed}', ...local),
     code: 2,
     cwd: 'shop',
   },
