@@ -12,7 +12,7 @@ import { type Engine, type ToolCall } from '../engines/engine.js';
 import { type EventLog } from '../log/event-log.js';
 import { workspaceRoot } from '../paths/resolve.js';
 import { foldOf, traitsOf } from '../paths/traits.js';
-import { ceilingOf, meet, type Ceiling } from '../permissions/ceiling.js';
+import { ceilingOf, childCeiling, type Ceiling } from '../permissions/ceiling.js';
 import { PermissionEngine, type Decision } from '../permissions/decide.js';
 import { ROLE_PROFILES } from '../roles/registry.js';
 import { CallJournal } from '../tools/journal.js';
@@ -69,8 +69,8 @@ export async function dispatchInProcess(options: InProcessDispatch): Promise<InP
     );
   }
   const root = await workspaceRoot(options.folder);
-  const own = ceilingOf({ ...task, isolation, attended: ask !== undefined });
-  const ceiling = parent?.ceiling ? meet(parent.ceiling, own) : own;
+  const request = { ...task, isolation, attended: ask !== undefined };
+  const ceiling = parent?.ceiling ? childCeiling(parent.ceiling, request) : ceilingOf(request);
   const budget = { ...profile.budget, ...tighten(profile.budget, task.budget) } as WholeBudget;
   const opened = openFor(parent?.account, task.id, budget, clock());
   const tools = functionSchemas(toolsOf(isolation, task.permissionMode === 'plan'));

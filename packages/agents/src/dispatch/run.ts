@@ -121,24 +121,16 @@ export async function runDispatch(plan: DispatchPlan, steps: DispatchSteps): Pro
     const whole = { ...about, ...event, timestamp: new Date(steps.now()).toISOString() } as SubagentEvent;
     return steps.record({ kind: 'event', event: whole });
   };
+  const counts = () => ({
+    toolCallCount: state.toolCallCount,
+    tokensIn: state.account.spent.tokensIn,
+    tokensOut: state.account.spent.tokensOut,
+    durationMs: steps.now() - startedAt,
+  });
   const ended = (status: SubagentResult['status'], summary: string): Dispatched => {
-    const { spent } = state.account;
-    const counts = {
-      toolCallCount: state.toolCallCount,
-      tokensIn: spent.tokensIn,
-      tokensOut: spent.tokensOut,
-    };
-    const result: SubagentResult = {
-      taskId: task.id,
-      role: task.role,
-      personaSlug: profile.personaSlug,
-      status,
-      summary,
-      filesChanged: [...state.filesChanged].sort(),
-      ...counts,
-      durationMs: steps.now() - startedAt,
-      permissionDecisions: state.decisions,
-    };
+    const filesChanged = [...state.filesChanged].sort();
+    const permissionDecisions = state.decisions;
+    const result = { ...about, status, summary, filesChanged, ...counts(), permissionDecisions };
     return { result, account: state.account };
   };
   const fail = async (error: unknown): Promise<Dispatched> => {
@@ -156,14 +148,7 @@ export async function runDispatch(plan: DispatchPlan, steps: DispatchSteps): Pro
       return await fail(
         new Error(`It ended with writes that failed: ${[...state.failedWrites].sort().join(', ')}`),
       );
-    const {
-      permissionDecisions: _p,
-      summary: _s,
-      status: _t,
-      filesChanged: _f,
-      ...counts
-    } = ended('shipped', '').result;
-    await tell({ type: 'subagent.completed', ...counts });
+    await tell({ type: 'subagent.completed', ...counts() });
     return ended('shipped', answer);
   } catch (error) {
     // Invariant 1.

@@ -1,9 +1,9 @@
-import { mkdir, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { lock } from 'proper-lockfile';
-import { CURRENT, openCurrent, putAside } from './files.js';
+import { CURRENT, openCurrent, putAside, type Opened } from './files.js';
 import { sealed, type Head, type LogBody, type LogLine } from './records.js';
 
 /**
@@ -47,10 +47,7 @@ export class EventLog {
     private readonly unlock: () => Promise<void>,
     private readonly fullBytes: number,
     private readonly clock: () => Date,
-    private file: FileHandle,
-    private head: Head,
-    private firstSeq: number,
-    private bytes: number,
+    private current: Opened,
   ) {}
 
   /** Throws CONFLICT while another process writes there. */
@@ -60,10 +57,10 @@ export class EventLog {
     let log: EventLog | undefined;
     const unlock = await takeLock(folder, (error) => log?.lose(error));
     try {
-      const { file, head, firstSeq, bytes, torn } = await openCurrent(folder);
-      log = new EventLog(folder, unlock, fullBytes, clock, file, head, firstSeq, bytes);
+      const current = await openCurrent(folder);
+      log = new EventLog(folder, unlock, fullBytes, clock, current);
       // Invariant 3.
-      if (torn > 0) await log.append({ kind: 'mended', bytes: torn });
+      if (current.torn > 0) await log.append({ kind: 'mended', bytes: current.torn });
       return log;
     } catch (error) {
       await unlock();
@@ -73,7 +70,7 @@ export class EventLog {
 
   /** The last line that is on disk: whoever keeps its digest elsewhere sees when the end was cut off. */
   get last(): Head {
-    return this.head;
+    return this.current.head;
   }
 
   /** Resolves once the line is on disk (invariant 1). Those that are appended at once go to the disk together. */
@@ -90,7 +87,7 @@ export class EventLog {
     while (this.#writing) await this.#writing;
     const isOurs = this.#ended === undefined;
     this.#ended ??= new PegasusError('CONFLICT', 'The event log is closed.');
-    await this.file.close();
+    await this.current.file.close();
     if (isOurs) await this.unlock();
   }
 
@@ -122,40 +119,40 @@ export class EventLog {
   async #writeBatch(batch: readonly Waiting[]): Promise<LogLine[]> {
     if (!(await this.#isOurs())) this.lose(new Error('the file has changed'));
     if (this.#ended) throw this.#ended;
-    if (this.bytes >= this.fullBytes) await this.#rotate();
+    if (this.current.bytes >= this.fullBytes) await this.#rotate();
     const lines: LogLine[] = [];
-    let head = this.head;
+    let head = this.current.head;
     for (const { body } of batch) {
       const line = sealed(head, body, this.clock());
       lines.push(line);
       head = { seq: line.seq, hash: line.hash };
     }
     const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    await this.file.write(text);
+    await this.current.file.write(text);
     failpoint('agents.log.written');
-    await this.file.datasync();
+    await this.current.file.datasync();
     failpoint('agents.log.synced');
-    this.bytes += text.length;
-    this.head = head;
+    this.current.bytes += text.length;
+    this.current.head = head;
     return lines;
   }
 
   /** Invariant 2: a file that somebody else has written to, or put aside, is not ours any more. */
   async #isOurs(): Promise<boolean> {
     const [mine, there] = await Promise.all([
-      this.file.stat(),
+      this.current.file.stat(),
       stat(join(this.folder, CURRENT)).catch(() => undefined),
     ]);
-    return mine.size === this.bytes && mine.ino === there?.ino;
+    return mine.size === this.current.bytes && mine.ino === there?.ino;
   }
 
   /** Invariant 5. After a crash in between, the next writer begins the new file. */
   async #rotate(): Promise<void> {
-    await putAside(this.folder, this.firstSeq);
+    await putAside(this.folder, this.current.firstSeq);
     failpoint('agents.log.put-aside');
-    const { file, head, firstSeq, bytes } = await openCurrent(this.folder);
-    await this.file.close();
-    [this.file, this.head, this.firstSeq, this.bytes] = [file, head, firstSeq, bytes];
+    const next = await openCurrent(this.folder);
+    await this.current.file.close();
+    this.current = next;
   }
 }
 

@@ -6,15 +6,13 @@ import { BEGINNING, parseLine, type Head } from './records.js';
 export const CURRENT = 'events.jsonl';
 const FULL = /^events-(\d{12})\.jsonl$/;
 
-/** The full ones, oldest first. */
-export async function fullFiles(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => FULL.test(name)).sort();
-}
+/** The full ones of a folder's names, oldest first. */
+const fullOf = (names: readonly string[]): string[] => names.filter((name) => FULL.test(name)).sort();
 
 /** All there are, oldest first. */
 export async function logFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder);
-  return [...(await fullFiles(folder)), ...(names.includes(CURRENT) ? [CURRENT] : [])];
+  return [...fullOf(names), ...(names.includes(CURRENT) ? [CURRENT] : [])];
 }
 
 /** Puts the current file aside under the number of its first line. The new one's {@link openCurrent} makes it last. */
@@ -66,7 +64,7 @@ export async function openCurrent(folder: string): Promise<Opened> {
 
 /** Where the full files end; the beginning where there are none. */
 async function headOfFull(folder: string): Promise<Head> {
-  const last = (await fullFiles(folder)).at(-1);
+  const last = fullOf(await readdir(folder)).at(-1);
   if (last === undefined) return BEGINNING;
   const text = await readFile(join(folder, last));
   return wholeLines(text, BEGINNING).head;

@@ -4,6 +4,16 @@ import { type Verdict } from './verdict.js';
 
 type Table = Readonly<Record<EffectKind, Verdict>>;
 
+const ALL: Table = {
+  read: 'allow',
+  write: 'allow',
+  bash: 'allow',
+  execute: 'allow',
+  network: 'allow',
+  unknown: 'allow',
+};
+const AUTO: Table = { ...ALL, network: 'ask', unknown: 'ask' };
+
 /**
  * What each mode says of each kind of effect. `dontAsk` says what `auto` says, and nobody is asked: what would be asked
  * is denied.
@@ -19,25 +29,9 @@ export const MODE_VERDICTS: Readonly<Record<PermissionMode, Table>> = {
     network: 'ask',
     unknown: 'ask',
   },
-  auto: { read: 'allow', write: 'allow', bash: 'allow', execute: 'allow', network: 'ask', unknown: 'ask' },
-  dontAsk: { read: 'allow', write: 'allow', bash: 'allow', execute: 'allow', network: 'ask', unknown: 'ask' },
-  bypassPermissions: {
-    read: 'allow',
-    write: 'allow',
-    bash: 'allow',
-    execute: 'allow',
-    network: 'allow',
-    unknown: 'allow',
-  },
-};
-
-const ALL: Table = {
-  read: 'allow',
-  write: 'allow',
-  bash: 'allow',
-  execute: 'allow',
-  network: 'allow',
-  unknown: 'allow',
+  auto: AUTO,
+  dontAsk: AUTO,
+  bypassPermissions: ALL,
 };
 
 /** What each tier has no way to, whatever the mode. */
