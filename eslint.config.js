@@ -25,9 +25,9 @@ const MAY_IMPORT = {
   agents: ['contracts', 'kit', 'sdk'],
   project: ['contracts', 'sdk'],
   server: ['contracts', 'kit', 'integrations', 'sdk', 'project'],
-  runner: ['contracts', 'kit', 'sdk', 'project'],
+  runner: ['contracts', 'kit', 'sdk', 'agents', 'project'],
   platform: ['contracts', 'kit', 'integrations', 'sdk', 'project', 'server', 'runner'],
-  cli: ['contracts', 'kit', 'integrations', 'sdk', 'project', 'platform'],
+  cli: ['contracts', 'kit', 'integrations', 'sdk', 'agents', 'project', 'platform'],
 };
 
 const floorRules = FLOORS.map(({ name }) => ({

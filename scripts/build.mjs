@@ -1,6 +1,8 @@
 // npm run build: compiles every package, then puts what the command line starts with (packages/cli/src/start.ts says
 // why), the server and the supervisor into one file each.
 import { spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleProcess } from './bundle-process.mjs';
@@ -10,7 +12,12 @@ export async function build(root) {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-b'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) return status ?? 1;
-  await Promise.all([bundleCommand(root), bundleServer(root), bundleSupervisor(root)]);
+  await Promise.all([
+    bundleCommand(root),
+    bundleServer(root),
+    bundleSupervisor(root),
+    bundleDispatchWorkflow(root),
+  ]);
   return 0;
 }
 
@@ -33,6 +40,27 @@ function bundleSupervisor(root) {
     main: 'supervisor/main.js',
     out: 'start/supervisor.js',
   });
+}
+
+/** The workflow of a durable dispatch: an agent host needs no webpack to start. */
+async function bundleDispatchWorkflow(root) {
+  const { bundleWorkflowCode } = await import('@temporalio/worker');
+  const workflow = createRequire(path.join(root, 'packages', 'runner', 'package.json')).resolve(
+    '@pegasus-workflows/agents/durable/workflow',
+  );
+  const silent = () => {};
+  const logger = {
+    log: silent,
+    trace: silent,
+    debug: silent,
+    info: silent,
+    warn: console.warn,
+    error: console.error,
+  };
+  const { code } = await bundleWorkflowCode({ workflowsPath: workflow, logger });
+  const folder = path.join(root, 'packages', 'runner', 'dist', 'start');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'dispatch-workflow.js'), code);
 }
 
 async function bundleCommand(root) {

@@ -46,6 +46,7 @@ export default defineConfig({
           page('… call outside APIs', '/how-to/call-outside-apis'),
           page('… set up credentials and profiles', '/how-to/credentials-and-profiles'),
           page('… give people and programs access', '/how-to/access'),
+          page('… dispatch coding agents', '/how-to/dispatch-agents'),
           page('… connect a coding agent over MCP', '/mcp'),
           page('… use your own Temporal and PostgreSQL', '/how-to/external-temporal-and-postgresql'),
           page('… run tenant code in the sandbox', '/sandbox'),

@@ -27,6 +27,17 @@ const ENTRIES = [
       'Tasks for coding agents and what comes of them: the shapes of the wire, and builders that make only valid values.',
   },
   {
+    module: 'pegasus-workflows-sdk/agents/workflow',
+    file: 'packages/sdk/dist/agents/workflow.d.ts',
+    about: 'For workflow code that hands tasks to coding agents.',
+  },
+  {
+    module: 'pegasus-workflows-sdk/agents/activities',
+    file: 'packages/sdk/dist/agents/activities.d.ts',
+    about:
+      "The activities behind it: `export * from 'pegasus-workflows-sdk/agents/activities'` in the activities module.",
+  },
+  {
     module: 'pegasus-workflows-sdk/testing',
     file: 'packages/sdk/dist/testing/index.d.ts',
     about: 'Runs workflows and activities in a test, with time skipped.',
@@ -52,7 +63,7 @@ export function wireTypes(exported) {
 export function sdkPage(exported) {
   return page('the doc comments of packages/sdk', [
     '# SDK',
-    '`npm install pegasus-workflows-sdk`: five modules, each for one side.',
+    '`npm install pegasus-workflows-sdk`: seven modules, each for one side.',
     ...ENTRIES.flatMap((entry, i) => section(entry, exported[i])),
   ]);
 }

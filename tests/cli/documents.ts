@@ -1,14 +1,18 @@
 import { expect } from 'vitest';
-import { JSON_OUTPUTS } from '../../packages/cli/dist/json/index.js';
+import { JSON_LINES, JSON_OUTPUTS } from '../../packages/cli/dist/json/index.js';
 
 /**
  * What a command printed with `--json` is one document of its published shape, with no field that the shape does not
- * have: the command's own, or that of a failure.
+ * have: the command's own, or that of a failure. A command that watches prints one a line.
  *
  * @param args the command line, the command's words first
  */
 export function checkDocument(args: readonly string[], stdout: string): void {
-  const document: unknown = JSON.parse(stdout);
+  const isLines = JSON_LINES.has(commandOf(args)) && !stdout.startsWith('{\n');
+  for (const text of isLines ? stdout.trimEnd().split('\n') : [stdout]) checkOne(args, JSON.parse(text));
+}
+
+function checkOne(args: readonly string[], document: unknown): void {
   const name = isFailure(document) ? 'error' : commandOf(args);
   const schema = JSON_OUTPUTS[name];
   expect(schema, `the schema of "${name}"`).toBeDefined();

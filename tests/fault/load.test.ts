@@ -52,7 +52,7 @@ function expectEachStepOnce(ids: readonly string[]): void {
 }
 
 /** Of each part; of the workers the tenant's, which is larger than the spare one. Bytes. */
-async function memory(): Promise<Record<Part, number>> {
+async function memory(): Promise<Record<Exclude<Part, 'agents'>, number>> {
   const processes = await machine.processes();
   const rss = (part: Part): number => Math.max(0, ...processes[part].map((one) => one.rss));
   return {

@@ -94,6 +94,24 @@ const agent: Activities = {
   ...Object.fromEntries(['listFiles', 'readTextFile', 'writeTextFile', 'runCommand'].map(done)),
 };
 
+/** @param ended whether a dispatch has ended as soon as it has begun */
+function dispatches(ended: boolean): Activities {
+  const result = {
+    taskId: 't',
+    role: 'architect',
+    personaSlug: 'marcus',
+    status: 'shipped',
+    summary: 'First the basket.',
+    filesChanged: [],
+    toolCallCount: 0,
+    tokensIn: 1,
+    tokensOut: 1,
+    durationMs: 1,
+  };
+  const answer = { dispatchId: '5f0c1e6e-0d0c-4b60-8d7a-7b5f6d1f2a01', ended, result: ended ? result : null };
+  return { startDispatch: () => answer, readDispatch: () => answer, cancelDispatch: () => undefined };
+}
+
 function call(id: string, name: string, args: object): object {
   return { id, type: 'function', function: { name, arguments: JSON.stringify(args) } };
 }
@@ -123,6 +141,10 @@ const event = of('templates/event', goods, PLACED);
 const approval = of('templates/approval', office, REQUEST);
 const task = of('templates/agent', agent, manual({ prompt: 'look around' }));
 
+const toDispatch = manual({ workspace: 'shop', prompt: 'Mend the basket.' });
+const ends = of('templates/dispatch', dispatches(true), toDispatch);
+const goesOn = of('templates/dispatch', dispatches(false), toDispatch);
+
 export const RECORDINGS: Recording[] = [
   hello('completed', toItsEnd),
   patient('waiting', untilItWaits),
@@ -144,4 +166,6 @@ export const RECORDINGS: Recording[] = [
   approval('rejected', after([['reject', 'approver', 'too much']], toItsEnd)),
   task('awaiting-approval', untilItWaits),
   task('answered', after([['approve', 'c2', 'operator']], toItsEnd)),
+  ends('completed', toItsEnd),
+  goesOn('planning', untilItWaits),
 ]; // prettier-ignore

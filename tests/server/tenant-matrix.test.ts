@@ -50,6 +50,10 @@ const WITHOUT_ID: Record<string, number> = {
   'DELETE /api/v1/sms/provider': 204,
   'GET /api/v1/sms/opt-outs': 200,
   'PUT /api/v1/sms/opt-outs/:number': 201,
+  // No host offers tenant B a workspace.
+  'POST /api/v1/agents/dispatches': 404,
+  'GET /api/v1/agents/dispatches': 200,
+  'GET /api/v1/agents/workspaces': 200,
   'GET /api/v1/executions/stream': 200,
   'GET /api/v1/executions/batches': 200,
   'POST /api/v1/executions/batches/cancel': 202,
@@ -83,6 +87,15 @@ const WITHOUT_ID: Record<string, number> = {
 const NAMED_BY_ALL: Record<string, string> = { ':floor': 'order' };
 /** Bodies of calls that an empty object is no body for; `ids` are tenant A's. */
 const BODIES: Record<string, (ids: Ids) => object> = {
+  'POST /api/v1/agents/dispatches': () => ({
+    workspace: 'shop',
+    task: { role: 'coder', prompt: 'Mend it.', permissionMode: 'ask' },
+  }),
+  'POST /api/v1/agents/dispatches/:id/answer': () => ({ questionId: 'call_1', answer: 'refused' }),
+  'PUT /internal/v1/agents/hosts/:hostId': () => ({ workspaces: [], models: [] }),
+  'POST /internal/v1/agents/dispatches/:tenantId/:id/report': () => ({
+    ...{ at: 1, events: [], state: 'RUNNING', question: null, result: null, tokensIn: 0, tokensOut: 0 },
+  }),
   'POST /internal/v1/closed-runs': () => ({ runs: [{ workflowId: 'a', runId: 'b' }] }),
   'POST /internal/v1/eager-tasks': (ids) => ({ supervisorId: ids['tenants/:id'], taskQueues: [] }),
   'POST /internal/v1/execution-logs': (ids) => ({
@@ -180,6 +193,8 @@ const RUNNER: Record<string, number> = {
   'PUT /internal/v1/tenants/:tenantId/blobs/:sha256': 400,
   'POST /internal/v1/execution-logs': 200,
   'POST /internal/v1/quarantines': 204,
+  'PUT /internal/v1/agents/hosts/:hostId': 204,
+  'POST /internal/v1/agents/dispatches/:tenantId/:id/report': 204,
 };
 
 const RUNTIME: ReadonlySet<string> = new Set(RUNTIME_ACTIONS);

@@ -19,7 +19,7 @@ describe('a template', () => {
     expect(mistyped.stderr).toContain('There is no template "aproval".');
     expect(mistyped.stderr).toContain('Did you mean approval?');
     const unknown = await init('one', '--template', 'react-native-app');
-    expect(unknown.stderr).toContain('The templates are: hello, event, schedule, approval, agent.');
+    expect(unknown.stderr).toContain('The templates are: hello, event, schedule, approval, agent, dispatch.');
     expect(await readdir(terminal.root)).not.toContain('one');
   });
 

@@ -11,7 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => projects?.[Symbol.asyncDispose]());
 
-const TEMPLATES = ['hello', 'event', 'schedule', 'approval', 'agent'].map((name) => `my-${name}_2`);
+const TEMPLATES = ['hello', 'event', 'schedule', 'approval', 'agent', 'dispatch'].map(
+  (name) => `my-${name}_2`,
+);
 
 it('covers every template', () => {
   expect(projects.names).toEqual(TEMPLATES);

@@ -39,7 +39,6 @@ export { type ToolContext, type ToolResult } from './tools/tool.js';
 export { functionSchemas, judge, type JudgedCall } from './tools/toolbox.js';
 export { ToolError, type ToolErrorCode } from './tools/tool-error.js';
 export { Workspace } from './tools/workspace.js';
-export { dispatchInProcess, type InProcessDispatch, type InProcessResult } from './dispatch/in-process.js';
 export { runDispatch, type DispatchPlan, type DispatchSteps } from './dispatch/run.js';
 export {
   EngineError,
@@ -49,4 +48,29 @@ export {
   type Turn,
   type TurnRequest,
 } from './engines/engine.js';
-export { ScriptedEngine, type ScriptedTurn } from './engines/scripted.js';
+export { ScriptedEngine, scriptedTurnSchema, type ScriptedTurn } from './engines/scripted.js';
+export {
+  aiSdkEngine,
+  languageModelEngine,
+  type LanguageModelEngine,
+  type OpenAiCompatibleEngine,
+} from './engines/ai-sdk.js';
+export { runAcpAgent, type AcpAnswer, type AcpRun } from './engines/acp.js';
+export { type AcpHandlers } from './engines/acp-client.js';
+export { type RetryClock, type RetryPolicy } from './engines/retry.js';
+export { type Shell, type ShellRefusal, type ShellRequest, type ShellResult } from './tools/shell.js';
+export {
+  FetchError,
+  PolicyFetcher,
+  type FetchAnswer,
+  type Fetcher,
+  type FetchRequest,
+} from './tools/fetcher.js';
+export { type ToolPorts } from './tools/tool.js';
+export { dispatchInProcess, type InProcessDispatch, type InProcessResult } from './dispatch/in-process.js';
+export { openTier, inTier, type Tier, type TierOutcome, type TierRequest } from './isolation/tiers.js';
+export { reviewTree, discardTree, type FinishedTree, type TreeReview } from './isolation/worktrees.js';
+export { mergeTree, type Conflict, type MergeOutcome } from './isolation/merge.js';
+export { sweepTrees, type Swept } from './isolation/sweep.js';
+export { WriterLease } from './isolation/lease.js';
+export { packResult, packWorkspace, takeResult, unpackWorkspace } from './isolation/bundles.js';

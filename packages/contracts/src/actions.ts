@@ -32,6 +32,9 @@ export const ACTIONS = [
   'ManageSmsProvider',
   'ManageWebhooks',
   'ManagePayloadKeys',
+  'DispatchAgent',
+  'ReadAgentDispatch',
+  'AnswerAgentQuestion',
 ] as const;
 export const actionSchema = z.enum(ACTIONS);
 export type Action = z.infer<typeof actionSchema>;
@@ -45,6 +48,8 @@ export const RUNTIME_ACTIONS = [
   'WriteIntegrationProjection',
   'EmitTenantEvent',
   'CallExternal',
+  'DispatchAgent',
+  'ReadAgentDispatch',
 ] as const satisfies readonly Action[];
 
 /** Roles of people and service accounts, and what each may do. `workflow_runtime` is absent: no person holds it. */
@@ -66,6 +71,9 @@ export const ROLE_ACTIONS = {
     'EmitTenantEvent',
     'ReadIntegrationConfig',
     'PublishIntegrationConfig',
+    'DispatchAgent',
+    'ReadAgentDispatch',
+    'AnswerAgentQuestion',
   ],
   integration_publisher: ['ReadIntegrationConfig', 'PublishIntegrationConfig'],
 } as const satisfies Record<string, readonly Action[]>;

@@ -13,6 +13,7 @@ const HOST_PACKAGES = [
   '@temporalio/worker',
   '@temporalio/testing',
   '@temporalio/core-bridge',
+  'pegasus-workflows-sdk/agents/activities',
   'pegasus-workflows-sdk/client',
   'pegasus-workflows-sdk/testing',
 ];

@@ -63,6 +63,16 @@ export const BUILT_IN_EVENT_TYPES: readonly BuiltInEventType[] = [
     description: 'A partner has called a webhook of this tenant.',
     payloadSchema: idsOf('integrationId'),
   },
+  {
+    name: 'agent.question',
+    description: 'A coding agent asks whether it may make a call.',
+    payloadSchema: idsOf('dispatchId', 'questionId'),
+  },
+  {
+    name: 'agent.ended',
+    description: 'A dispatch of a coding agent has ended.',
+    payloadSchema: idsOf('dispatchId'),
+  },
 ];
 const BUILT_IN = new Map(BUILT_IN_EVENT_TYPES.map((type) => [type.name, type]));
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type z } from 'zod';
 import {
+  agentWorkspaceSchema,
   connectionSchema,
   apiKeySchema,
   auditEntrySchema,
@@ -12,6 +13,9 @@ import {
   dataOf,
   deadLetterSchema,
   domainEventSchema,
+  dispatchEventSchema,
+  dispatchSchema,
+  dispatchSummarySchema,
   downloadUrlSchema,
   emittedSchema,
   errorBodySchema,
@@ -65,6 +69,10 @@ const SHAPES: Record<string, z.ZodType> = {
   'requirements-summary': dataOf(requirementsSummarySchema),
   execution: dataOf(executionSchema),
   batch: dataOf(batchSchema),
+  dispatch: dataOf(dispatchSchema),
+  'dispatch-list': listOf(dispatchSummarySchema),
+  'dispatch-events': listOf(dispatchEventSchema),
+  'agent-workspaces': listOf(agentWorkspaceSchema),
   'execution-list': listOf(executionSchema),
   'execution-history': dataOf(historySchema),
   'execution-history-export': dataOf(historyExportSchema),

@@ -5,6 +5,7 @@ export * from './audit.js';
 export * from './cron.js';
 export * from './batches.js';
 export * from './controls.js';
+export * from './dispatches.js';
 export * from './envelope.js';
 export * from './errors.js';
 export * from './events.js';

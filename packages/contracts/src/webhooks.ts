@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { dispatchStatusSchema, agentRoleSchema } from './agents/roles.js';
+import { workspaceNameSchema } from './dispatches.js';
 import { TERMINAL_STATUSES } from './executions.js';
 import { overlapSecondsSchema } from './ingress.js';
 import { LIMITS } from './limits.js';
@@ -16,15 +18,28 @@ const urlSchema = z
   }, 'must have no user name, no password and no fragment');
 const statusesSchema = z
   .array(terminalStatusSchema)
-  .min(1, 'must name at least one status')
   .refine((statuses) => new Set(statuses).size === statuses.length, 'must name each status once');
+
+/** Messages about coding agents: a person is asked something, a dispatch has ended. */
+export const AGENT_MESSAGE_TYPES = ['agent.question', 'agent.ended'] as const;
+export type AgentMessageType = (typeof AGENT_MESSAGE_TYPES)[number];
+const agentMessageTypeSchema = z.enum(
+  AGENT_MESSAGE_TYPES,
+  `must be one of ${AGENT_MESSAGE_TYPES.join(', ')}`,
+);
+const eventsSchema = z
+  .array(agentMessageTypeSchema)
+  .refine((events) => new Set(events).size === events.length, 'must name each event once');
 
 /** `POST /webhooks`: who is told, and of what. */
 export const createWebhookRequestSchema = z.strictObject({
   /** https; http only where the operator allows the host. */
   url: urlSchema,
+  /** How runs end that are told; may be empty where `events` names something. */
   statuses: statusesSchema,
-  /** Only runs of the workflow of this name. */
+  /** What is told of coding agents; nothing unless it is asked for. */
+  events: eventsSchema.optional(),
+  /** Of the runs, only those of the workflow of this name. */
   workflowName: workflowNameSchema.nullable().optional(),
   description: z.string().max(500).nullable().optional(),
   enabled: z.boolean().optional(),
@@ -38,11 +53,12 @@ export type UpdateWebhookRequest = z.input<typeof updateWebhookRequestSchema>;
 export const rotateWebhookSecretRequestSchema = z.strictObject({ overlapSeconds: overlapSecondsSchema });
 export type RotateWebhookSecretRequest = z.input<typeof rotateWebhookSecretRequestSchema>;
 
-/** Where a tenant is told how its runs end; never with its secret. */
+/** Where a tenant is told how its runs end, and of its coding agents; never with its secret. */
 export const webhookSchema = z.object({
   id: idSchema,
   url: z.string(),
   statuses: z.array(terminalStatusSchema),
+  events: z.array(agentMessageTypeSchema).default([]),
   workflowName: z.string().nullable(),
   description: z.string().nullable(),
   enabled: z.boolean(),
@@ -62,11 +78,12 @@ export type WebhookWithSecret = z.output<typeof webhookWithSecretSchema>;
 
 export const deliveryStatusSchema = z.enum(['PENDING', 'DELIVERED', 'DEAD']);
 
-/** One outcome told to one webhook. Its id is the `webhook-id` of every attempt. */
+/** One message to one webhook, about an execution or about a dispatch. Its id is the `webhook-id` of every attempt. */
 export const webhookDeliverySchema = z.object({
   id: idSchema,
   webhookId: idSchema,
-  executionId: idSchema,
+  executionId: idSchema.nullable(),
+  dispatchId: idSchema.nullable().default(null),
   status: deliveryStatusSchema,
   /** Attempts since it was made, or since it was asked for again. */
   attempts: z.number().int(),
@@ -124,6 +141,37 @@ export const webhookExecutionSchema = z.object({
   finishedAt: timestampSchema.nullable(),
 });
 
+const aboutDispatch = {
+  dispatchId: idSchema,
+  taskId: z.string(),
+  role: agentRoleSchema,
+  workspace: workspaceNameSchema,
+  parentExecutionId: idSchema.nullable(),
+};
+
+/** A person is asked whether a call may be made. What the call was given is for whoever asks the API. */
+export const webhookAgentQuestionSchema = z.object({
+  ...aboutDispatch,
+  questionId: z.string(),
+  toolName: z.string(),
+  rule: z.string(),
+  why: z.string(),
+});
+
+/** A dispatch has ended. */
+export const webhookAgentEndedSchema = z.object({
+  ...aboutDispatch,
+  status: dispatchStatusSchema,
+  /** Absent when it is larger than 16 KiB: `summaryOmitted` is then true, and the API has it. */
+  summary: z.string().optional(),
+  summaryOmitted: z.boolean(),
+  filesChanged: z.number().int(),
+  toolCallCount: z.number().int(),
+  tokensIn: z.number().int(),
+  tokensOut: z.number().int(),
+  durationMs: z.number().int(),
+});
+
 /** The body of a delivery: the same bytes at every attempt. */
 export const webhookMessageSchema = z.discriminatedUnion('type', [
   z.object({
@@ -131,6 +179,17 @@ export const webhookMessageSchema = z.discriminatedUnion('type', [
     /** When the run ended. */
     timestamp: timestampSchema,
     data: webhookExecutionSchema,
+  }),
+  z.object({
+    type: z.literal('agent.question'),
+    /** When it was asked. */
+    timestamp: timestampSchema,
+    data: webhookAgentQuestionSchema,
+  }),
+  z.object({
+    type: z.literal('agent.ended'),
+    timestamp: timestampSchema,
+    data: webhookAgentEndedSchema,
   }),
   z.object({
     type: z.literal('webhook.test'),

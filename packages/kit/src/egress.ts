@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js';
  * Job: where the platform may connect to on behalf of a tenant: the public internet, and what the operator has
  * excepted. Everything that a tenant can name a URL for goes through here.
  *
- * Boundary: pure rules over a URL and the addresses its host has now; resolving and connecting is the caller's (`safe-fetch.ts` of the server, the egress of the runner).
+ * Boundary: pure rules over a URL and the addresses its host has now; resolving and connecting is the caller's (`safe-fetch.ts`, the egress of the runner).
  *
  * Invariants
  * 1. An address that is not a unicast address of the public internet is refused, in every notation and embedding.

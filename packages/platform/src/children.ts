@@ -1,5 +1,5 @@
 import { type ChildProcess } from 'node:child_process';
-import { type DataLayout } from './data/layout.js';
+import { type DataLayout, type Part } from './data/layout.js';
 import { Child, type ChildEvent } from './process/child.js';
 import { baseEnvironment } from './process/environment.js';
 
@@ -73,6 +73,20 @@ const SUPERVISOR_SETTINGS = [
   'PEGASUS_EGRESS_ALLOW',
 ];
 
+const AGENTS_SETTINGS = [
+  'PEGASUS_AGENTS_FILE',
+  'PEGASUS_AGENTS_HEARTBEAT_MS',
+  'PEGASUS_SANDBOX',
+  'PEGASUS_EGRESS_ALLOW',
+];
+
+/** What the parts are called where a person reads it. */
+export const NAMES: Readonly<Record<Part, string>> = {
+  server: 'the server',
+  supervisor: 'the supervisor',
+  agents: 'the agent host',
+};
+
 /** The HTTP server, on PGlite in the data directory unless `DATABASE_URL` is set. */
 export function serverChild(settings: ChildSettings): Child {
   const { layout, env } = settings;
@@ -102,14 +116,24 @@ export function supervisorChild(settings: ChildSettings): Child {
   });
 }
 
-function nodeChild(
-  name: 'server' | 'supervisor',
-  settings: ChildSettings,
-  own: Record<string, string | undefined>,
-): Child {
+/**
+ * The agent host, on the workspaces that `PEGASUS_AGENTS_FILE` names.
+ * @param keys variables with the models' keys
+ * @param tenantId whose the workspaces are that name no tenant
+ */
+export function agentsChild(settings: ChildSettings, keys: string[], tenantId: string): Child {
+  return nodeChild('agents', settings, {
+    ...pick(settings.env, [...AGENTS_SETTINGS, ...keys]),
+    PEGASUS_AGENTS_TENANT: tenantId,
+    PEGASUS_SERVER_URL: settings.url,
+    PEGASUS_RUNNER_TOKEN_FILE: settings.layout.secrets.runnerToken,
+  });
+}
+
+function nodeChild(name: Part, settings: ChildSettings, own: Record<string, string | undefined>): Child {
   const { layout, main, env, given, givenToThis } = settings;
   return new Child({
-    name: `the ${name}`,
+    name: NAMES[name],
     command: async () => ({
       file: process.execPath,
       args: ['--enable-source-maps', main],

@@ -17,14 +17,15 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { dataLayout, defaultDataDir, prepareDataDir, type DataLayout } from './data/layout.js';
+import { dataLayout, defaultDataDir, prepareDataDir, type DataLayout, type Part } from './data/layout.js';
 import { acquirePlatformLock } from './data/platform-lock.js';
 import { choosePort, type ChosenPort } from './http-port.js';
 import { startAbortably } from './process/abort.js';
 import { childEventReporter } from './process/child-events.js';
 import { endStaleProcess } from './process/pid-file.js';
 import { stageReporter, type OnProgress } from './progress.js';
-import { serverChild, supervisorChild, type ChildSettings } from './children.js';
+import { keyVariables, readHostFile } from '@pegasus-workflows/runner/agents-file';
+import { agentsChild, NAMES, serverChild, supervisorChild, type ChildSettings } from './children.js';
 import { provideTemporal, type PlatformTemporal } from './temporal/provide.js';
 
 export interface PlatformOptions {
@@ -42,11 +43,11 @@ export interface PlatformOptions {
   /** Added to, and winning over, this process's environment, for the platform and for its children. */
   env?: Record<string, string>;
   /** Added for one child alone. */
-  childEnv?: { server?: Record<string, string>; supervisor?: Record<string, string> };
+  childEnv?: Partial<Record<Part, Record<string, string>>>;
   /** Whether the embedded Temporal serves its web UI. Default true. */
   temporalUi?: boolean;
   /** Other main files than those of the installed packages. */
-  programs?: { server?: string; supervisor?: string };
+  programs?: Partial<Record<Part, string>>;
 }
 
 /** A tenant the platform made for its operator, and a key that may do everything in it. */
@@ -71,8 +72,8 @@ export interface Platform {
   /** Set when the default port was taken. */
   readonly portMoved: { from: number; to: number } | undefined;
   /** Live processes; undefined while one is being restarted. */
-  pids(): { temporal: number | undefined; server: number | undefined; supervisor: number | undefined };
-  /** Stops supervisor, server and Temporal, in that order; each finishes what it has in hand. May be called twice. */
+  pids(): Record<'temporal' | 'server' | 'supervisor', number | undefined> & { agents?: number | undefined };
+  /** Stops the agent host, supervisor, server and Temporal, in that order; each finishes what it has in hand. May be called twice. */
   stop(): Promise<void>;
 }
 
@@ -98,6 +99,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     await prepareDataDir(layout);
     options.signal?.throwIfAborted();
     undo.push(await acquirePlatformLock(layout.lock));
+    await endStaleProcess(layout.pids.agents, STALE_GRACE_MS);
     await endStaleProcess(layout.pids.supervisor, STALE_GRACE_MS);
     await endStaleProcess(layout.pids.server, STALE_GRACE_MS);
     const platform = await startParts(options, env, layout, undo, unwind);
@@ -123,19 +125,22 @@ async function startParts(
   if (chosen.movedFrom !== undefined)
     stageReporter('server', options.onProgress)(`port ${chosen.movedFrom} is taken; using ${chosen.port}`);
 
+  const agentsFile = env['PEGASUS_AGENTS_FILE'];
+  const hostFile = agentsFile ? await readHostFile(agentsFile) : undefined;
+
   const temporal = await provideTemporal({
     env,
     dataDir: layout.root,
     ui: options.temporalUi ?? true,
     onProgress: options.onProgress,
     signal: options.signal,
-    // Settings reach a process when it starts, so the two that talk to Temporal start again.
-    onMoved: () => void Promise.all([server.restart(), supervisor.restart()]),
+    // Settings reach a process when it starts, so those that talk to Temporal start again.
+    onMoved: () => void Promise.all([server.restart(), supervisor.restart(), agents?.restart()]),
   });
   undo.push(() => temporal.stop());
 
   const url = localUrl(host, chosen.port);
-  const settings = (part: 'server' | 'supervisor'): ChildSettings => ({
+  const settings = (part: Part): ChildSettings => ({
     main: options.programs?.[part] ?? mainFileOf(part),
     layout,
     env,
@@ -145,16 +150,23 @@ async function startParts(
     url,
     host,
     port: chosen.port,
-    onEvent: childEventReporter(part, `the ${part}`, options.onProgress),
+    onEvent: childEventReporter(part, NAMES[part], options.onProgress),
   });
   const server = serverChild(settings('server'));
   const supervisor = supervisorChild(settings('supervisor'));
+  let agents: ReturnType<typeof agentsChild> | undefined;
   undo.push(() => server.stop());
   await reportStart('server', options.onProgress, () => startAbortably(server, options.signal));
   const access = await readBootstrap(layout.secrets.bootstrap);
   undo.push(() => supervisor.stop());
   await reportStart('supervisor', options.onProgress, () => startAbortably(supervisor, options.signal));
-  return platformOf({ url, layout, chosen, access, temporal, server, supervisor, unwind });
+  if (hostFile) {
+    agents = agentsChild(settings('agents'), keyVariables(hostFile), access.tenant.tenantId);
+    const host = agents;
+    undo.push(() => host.stop());
+    await reportStart('agents', options.onProgress, () => startAbortably(host, options.signal));
+  }
+  return platformOf({ url, layout, chosen, access, temporal, server, supervisor, agents, unwind });
 }
 
 interface Parts {
@@ -165,6 +177,7 @@ interface Parts {
   temporal: PlatformTemporal;
   server: { readonly pid: number | undefined };
   supervisor: { readonly pid: number | undefined };
+  agents: { readonly pid: number | undefined } | undefined;
   unwind: () => Promise<void>;
 }
 
@@ -177,16 +190,20 @@ function platformOf(parts: Parts): Platform {
     ...parts.access,
     temporal,
     portMoved: chosen.movedFrom === undefined ? undefined : { from: chosen.movedFrom, to: chosen.port },
-    pids: () => ({ temporal: temporal.pid, server: parts.server.pid, supervisor: parts.supervisor.pid }),
+    pids: () => ({
+      temporal: temporal.pid,
+      server: parts.server.pid,
+      supervisor: parts.supervisor.pid,
+      ...(parts.agents ? { agents: parts.agents.pid } : {}),
+    }),
     stop: () => (stopped ??= parts.unwind()),
   };
 }
 
 /** The main file of an installed package: a subpath that the package exports for this. */
-function mainFileOf(part: 'server' | 'supervisor'): string {
-  return part === 'server'
-    ? require.resolve('@pegasus-workflows/server/main')
-    : require.resolve('@pegasus-workflows/runner/supervisor');
+function mainFileOf(part: Part): string {
+  const mains = { server: 'server/main', supervisor: 'runner/supervisor', agents: 'runner/agents' };
+  return require.resolve(`@pegasus-workflows/${mains[part]}`);
 }
 
 /** How this machine reaches a server that listens on `host`: a wildcard address is not one to connect to. */
@@ -219,12 +236,12 @@ async function readBootstrap(path: string): Promise<Pick<Platform, 'tenant' | 'p
 }
 
 async function reportStart(
-  stage: string,
+  stage: Part,
   onProgress: OnProgress | undefined,
   start: () => Promise<void>,
 ): Promise<void> {
   const report = stageReporter(stage, onProgress);
-  report(`starting the ${stage}`);
+  report(`starting ${NAMES[stage]}`);
   await start();
-  report(`the ${stage} is ready`);
+  report(`${NAMES[stage]} is ready`);
 }

@@ -1,4 +1,5 @@
 import { createAccess } from './access/routes.js';
+import { createAgents } from './agents/capability.js';
 import { createBatches } from './batches/routes.js';
 import { eventsCapability } from './events/capability.js';
 import { type ExecutionEngine } from './executions/engine.js';
@@ -38,5 +39,6 @@ export function createCapabilities(services: Services, engine: ExecutionEngine):
     createLogs(services, engine, logs),
     createLive(services, engine, logs),
     createBatches(services, engine),
+    createAgents(services, events),
   ];
 }

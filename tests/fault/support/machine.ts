@@ -22,7 +22,10 @@ import { eventually } from '../../support/wait.js';
 import { descendantsOf, type ProcessInfo } from './processes.js';
 
 export const PARTS = ['worker', 'supervisor', 'server', 'temporal'] as const;
-export type Part = (typeof PARTS)[number];
+/** `agents`: the agent host, of a machine that has one (`PEGASUS_AGENTS_FILE`). */
+export type Part = (typeof PARTS)[number] | 'agents';
+/** Parts whose failpoints can be armed. */
+type Armed = 'server' | 'supervisor' | 'agents';
 /** A part, or every process of the machine at once. */
 export type Target = Part | 'everything';
 
@@ -40,6 +43,7 @@ const ARMED_MAIN = join(import.meta.dirname, 'armed-main.mjs');
 const MAINS = {
   server: '@pegasus-workflows/server/main',
   supervisor: '@pegasus-workflows/runner/supervisor',
+  agents: '@pegasus-workflows/runner/agents',
 };
 const PLATFORM_MAIN = join(import.meta.dirname, 'platform-process.mjs');
 
@@ -74,7 +78,7 @@ export class Machine {
    * follow. A worker takes its supervisor's.
    * @returns the pid that will die of it
    */
-  async arm(part: 'server' | 'supervisor', ...failpoints: string[]): Promise<number> {
+  async arm(part: Armed, ...failpoints: string[]): Promise<number> {
     await this.up();
     await writeFile(this.#armFile(part), failpoints.join('\n'));
     // Its workers would outlive it for a moment, and do what the armed ones are to do.
@@ -83,6 +87,10 @@ export class Machine {
     for (const pid of workers) killNow(pid);
     await this.up();
     return (await this.pids(part))[0]!;
+  }
+
+  get #hasAgents(): boolean {
+    return this.env['PEGASUS_AGENTS_FILE'] !== undefined;
   }
 
   get url(): string {
@@ -137,6 +145,7 @@ export class Machine {
       supervisor: of('supervisor'),
       server: of('server'),
       temporal: of('temporal'),
+      agents: of('agents'),
     };
   }
 
@@ -161,15 +170,13 @@ export class Machine {
   async up(): Promise<void> {
     await eventually(
       async () => {
-        const { supervisor, server, temporal } = await this.processes();
-        expect({
-          supervisor: supervisor.length,
-          server: server.length,
-          temporal: temporal.length,
-        }).toEqual({ supervisor: 1, server: 1, temporal: 1 });
-        for (const part of ['server', 'supervisor'] as const) {
+        const processes = await this.processes();
+        const armed: Armed[] = ['server', 'supervisor', ...(this.#hasAgents ? ['agents' as const] : [])];
+        for (const part of ['temporal' as const, ...armed])
+          expect(processes[part], `there is no ${part}`).toHaveLength(1);
+        for (const part of armed) {
           const { pid } = await this.#taken(part);
-          expect(pid, `the ${part} is starting`).toBe({ server, supervisor }[part][0]!.pid);
+          expect(pid, `the ${part} is starting`).toBe(processes[part][0]!.pid);
         }
         const ready = await fetch(`${this.#ready.url}/ready`);
         expect(ready.status, await ready.text()).toBe(200);
@@ -185,7 +192,7 @@ export class Machine {
   }
 
   /** The failpoints of the life that is going on now; `''` when it has none. */
-  async armedWith(part: 'server' | 'supervisor'): Promise<string> {
+  async armedWith(part: Armed): Promise<string> {
     await this.up();
     return (await this.#taken(part)).failpoints;
   }
@@ -202,8 +209,12 @@ export class Machine {
       port,
       temporalUi: false,
       env: this.env,
-      programs: { server: ARMED_MAIN, supervisor: ARMED_MAIN },
-      childEnv: { server: this.#armed('server'), supervisor: this.#armed('supervisor') },
+      programs: { server: ARMED_MAIN, supervisor: ARMED_MAIN, agents: ARMED_MAIN },
+      childEnv: {
+        server: this.#armed('server'),
+        supervisor: this.#armed('supervisor'),
+        agents: this.#armed('agents'),
+      },
     };
     const child = fork(PLATFORM_MAIN, [JSON.stringify(options)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -222,11 +233,11 @@ export class Machine {
     this.client = this.clientWith({ maxRetries: 10 });
   }
 
-  #armed(part: 'server' | 'supervisor'): Record<string, string> {
+  #armed(part: Armed): Record<string, string> {
     return { PEGASUS_ARM_FILE: this.#armFile(part), PEGASUS_ARMED_MAIN: MAINS[part] };
   }
 
-  async #taken(part: 'server' | 'supervisor'): Promise<{ pid: number; failpoints: string }> {
+  async #taken(part: Armed): Promise<{ pid: number; failpoints: string }> {
     const text = await readFile(`${this.#armFile(part)}.taken`, 'utf8');
     return JSON.parse(text) as { pid: number; failpoints: string };
   }
@@ -235,7 +246,7 @@ export class Machine {
     return (await readFile(join(this.dataDir, 'secrets', 'runner.token'), 'utf8')).trimEnd();
   }
 
-  #armFile(part: 'server' | 'supervisor'): string {
+  #armFile(part: Armed): string {
     return join(this.home, 'arm', part);
   }
 

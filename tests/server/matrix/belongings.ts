@@ -38,6 +38,7 @@ export async function belongingsOfA(server: TestServer): Promise<Belongings> {
       'artifacts/:tenantId': b.id,
       'tenants/:tenantId': a.id,
       ...(await run(server, workflowId)),
+      ...(await dispatched(server)),
       ...(await stored(server)),
       ...(await outside(server)),
       ...(await listening(server, workflowId)),
@@ -65,6 +66,22 @@ async function run({ services, tenants: { a } }: TestServer, workflowId: string)
       .returning(),
   );
   return { eid, updateId: 'an-update', 'batches/:id': batch[0]!.id };
+}
+
+async function dispatched({ services, tenants: { a } }: TestServer): Promise<Ids> {
+  const id = randomUUID();
+  const task = { id, role: 'coder', prompt: 'Mend it.', permissionMode: 'ask' } as const;
+  const { role, permissionMode, prompt: title } = task;
+  await services.db.tenant(a.id, async (tx) => {
+    await tx
+      .insert(schema.agentWorkspaces)
+      .values({ tenantId: a.id, hostId: 'host-1', name: 'shop', models: ['small'], seenAt: new Date() });
+    await tx.insert(schema.agentDispatches).values({
+      ...{ id, tenantId: a.id, workspace: 'shop', merge: 'leave', state: 'RUNNING' },
+      ...{ task, role, permissionMode, title },
+    });
+  });
+  return { hostId: 'host-1', 'dispatches/:id': id, 'dispatches/:tenantId': a.id, ':tenantId/:id': id };
 }
 
 /** Posts as tenant A's administrator. */

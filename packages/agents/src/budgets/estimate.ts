@@ -3,10 +3,12 @@
  * byte, and each message is wrapped in a few more.
  */
 const WRAPPING = 16;
+/** A workflow has no `Buffer`. */
+const encoder = new TextEncoder();
 
 /** What one message may count at most. */
 export function mostTokens(text: string): number {
-  return Buffer.byteLength(text) + WRAPPING;
+  return encoder.encode(text).byteLength + WRAPPING;
 }
 
 /**

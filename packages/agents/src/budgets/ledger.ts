@@ -217,3 +217,8 @@ function exhausted(account: Account, unit: Exhausted['unit'], why: string): Exha
     detail: `${why}; ${spent.tokens} of ${caps.tokens} tokens and $${dollars(spent.cost)} of $${dollars(caps.cost)} are spent.`,
   };
 }
+
+/** Moves the end of the time on: a person was waited for. */
+export function postpone(account: Account, ms: number): Account {
+  return { ...account, caps: { ...account.caps, deadline: account.caps.deadline + ms } };
+}

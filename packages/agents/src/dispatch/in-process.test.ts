@@ -303,7 +303,7 @@ describe('a child', () => {
 });
 
 it.each([
-  [{ role: 'verifier' as const }, /verifier works in a worktree/],
+  [{ role: 'verifier' as const }, /is no git repository/],
   [{ prompt: '' }, /^prompt: must not be empty/],
   [{ deniedPaths: ['../x'] }, /^deniedPaths\.0: "\.\.\/x" has "\.\."/],
 ])('is not begun with %j', async (more, message) => {

@@ -25,6 +25,11 @@ export interface TurnRequest {
   /** Functions as an OpenAI-style API takes them. */
   tools: readonly object[];
   maxTokensOut: number;
+  /**
+   * The call is to end within so many milliseconds, all of its tries and waits together: an engine does not begin a wait
+   * that would end later. Without it the signal alone ends a call.
+   */
+  timeoutMs?: number;
 }
 
 export interface Turn {

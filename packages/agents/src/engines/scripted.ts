@@ -1,25 +1,37 @@
+import { z } from 'zod';
 import { EngineError, type Engine, type ToolCall, type Turn, type TurnRequest } from './engine.js';
 
 /** One turn of a transcript: what the model says, and what it has to have been told before. */
-export interface ScriptedTurn {
-  text?: string;
-  calls?: readonly { id?: string; name: string; arguments: object | string }[];
-  usage?: { in: number; out: number };
+export const scriptedTurnSchema = z.strictObject({
+  text: z.string().optional(),
+  calls: z
+    .array(
+      z.strictObject({
+        id: z.string().optional(),
+        name: z.string(),
+        arguments: z.union([z.string(), z.record(z.string(), z.unknown())]),
+      }),
+    )
+    .optional(),
+  usage: z.strictObject({ in: z.number(), out: z.number() }).optional(),
   /** What the last message has to contain. */
-  after?: string;
-  fails?: string;
-}
+  after: z.string().optional(),
+  fails: z.string().optional(),
+});
+export type ScriptedTurn = z.input<typeof scriptedTurnSchema>;
 
 /**
  * Plays a transcript: the n-th question has the n-th answer, however often it is asked, so that a dispatch that goes on
  * after a crash is told the same again.
  */
 export class ScriptedEngine implements Engine {
-  readonly model = 'scripted';
   /** Questions that were asked, in order. */
   readonly asked: TurnRequest[] = [];
 
-  constructor(private readonly turns: readonly ScriptedTurn[]) {}
+  constructor(
+    private readonly turns: readonly ScriptedTurn[],
+    readonly model = 'scripted',
+  ) {}
 
   turn(request: TurnRequest, signal: AbortSignal): Promise<Turn> {
     return Promise.resolve().then(() => {

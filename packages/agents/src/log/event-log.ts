@@ -1,10 +1,12 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { writeFileAtomic } from '@pegasus-workflows/kit/files';
 import { lock } from 'proper-lockfile';
+import { fateOf, processSchema, thisProcess } from '../isolation/processes.js';
 import { CURRENT, openCurrent, putAside, type Opened } from './files.js';
-import { sealed, type Head, type LogBody, type LogLine } from './records.js';
+import { sealed, type Head, type LogBody, type LogLine, type Place } from './records.js';
 
 /**
  * Job: writes down all that dispatches do, so that it is there after a crash and shows when it was changed.
@@ -32,6 +34,7 @@ const STALE_MS = 15_000;
 
 interface Waiting {
   body: LogBody;
+  of: Place | undefined;
   resolve: (line: LogLine) => void;
   reject: (error: unknown) => void;
 }
@@ -74,10 +77,10 @@ export class EventLog {
   }
 
   /** Resolves once the line is on disk (invariant 1). Those that are appended at once go to the disk together. */
-  append(body: LogBody): Promise<LogLine> {
+  append(body: LogBody, of?: Place): Promise<LogLine> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ body, resolve, reject });
+      this.#waiting.push({ body, of, resolve, reject });
       this.#writing ??= this.#write();
     });
   }
@@ -122,8 +125,8 @@ export class EventLog {
     if (this.current.bytes >= this.fullBytes) await this.#rotate();
     const lines: LogLine[] = [];
     let head = this.current.head;
-    for (const { body } of batch) {
-      const line = sealed(head, body, this.clock());
+    for (const { body, of } of batch) {
+      const line = sealed(head, body, this.clock(), of);
       lines.push(line);
       head = { seq: line.seq, hash: line.hash };
     }
@@ -157,17 +160,31 @@ export class EventLog {
 }
 
 async function takeLock(folder: string, onCompromised: (error: Error) => void): Promise<() => Promise<void>> {
+  const lockfilePath = join(folder, 'writer.lock');
+  const writer = join(folder, 'writer.json');
   try {
-    return await lock(folder, {
-      lockfilePath: join(folder, 'writer.lock'),
-      stale: STALE_MS,
-      onCompromised,
-    });
+    await letGoOfDead(lockfilePath, writer);
+    const unlock = await lock(folder, { lockfilePath, stale: STALE_MS, onCompromised });
+    await writeFileAtomic(writer, JSON.stringify(await thisProcess()), 0o600);
+    return unlock;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
     throw new PegasusError('CONFLICT', `Another process writes the event log in ${folder}.`, {
-      hint: 'Wait for its dispatch to end; one that was killed is forgotten after 15 seconds.',
+      hint: 'Wait for its dispatch to end; one that was killed on another host is forgotten after 15 seconds.',
       cause: error,
     });
+  }
+}
+
+/**
+ * A lock whose process is gone from this host is old at once, and is taken as any old one is. One that has changed hands
+ * meanwhile is lost to its new holder, which notices before it writes (invariant 2).
+ */
+async function letGoOfDead(lockfilePath: string, writer: string): Promise<void> {
+  try {
+    const held = processSchema.parse(JSON.parse(await readFile(writer, 'utf8')));
+    if ((await fateOf(held)) === 'gone') await utimes(lockfilePath, 0, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dispatchReportSchema } from '@pegasus-workflows/contracts';
 import { permissionDecisionSchema, subagentEventSchema } from '@pegasus-workflows/contracts/agents';
 import { z } from 'zod';
 
@@ -25,10 +26,16 @@ export const logBodySchema = z.discriminatedUnion('kind', [
   }),
   /** An error with its stack, which is nowhere else. */
   z.object({ kind: z.literal('failure'), ...about, error: z.string(), stack: z.string().optional() }),
+  /** How a durable dispatch stands, for those who watch it. */
+  z.object({ kind: z.literal('status'), ...dispatchReportSchema.omit({ at: true, events: true }).shape }),
   /** A writer found a last line that was not whole, and put it aside. */
   z.object({ kind: z.literal('mended'), bytes: z.number().int() }),
 ]);
 export type LogBody = z.output<typeof logBodySchema>;
+
+/** A record of a durable dispatch: the n-th of it, which is written once however often it is asked for. */
+const placeSchema = z.object({ dispatchId: z.string().min(1), n: z.number().int().positive() });
+export type Place = z.output<typeof placeSchema>;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 export const logLineSchema = z.object({
@@ -37,6 +44,7 @@ export const logLineSchema = z.object({
   at: z.iso.datetime(),
   /** The digest of the line before. */
   prev: digest,
+  of: placeSchema.optional(),
   body: logBodySchema,
   /** SHA-256 of all of the above. */
   hash: digest,
@@ -54,14 +62,14 @@ export interface Head {
 export const BEGINNING: Head = { seq: 0, hash: GENESIS };
 
 /** The line after a head. */
-export function sealed(head: Head, body: LogBody, at: Date): LogLine {
-  const line = { seq: head.seq + 1, at: at.toISOString(), prev: head.hash, body };
+export function sealed(head: Head, body: LogBody, at: Date, of?: Place): LogLine {
+  const line = { seq: head.seq + 1, at: at.toISOString(), prev: head.hash, ...(of ? { of } : {}), body };
   return { ...line, hash: digestOf(line) };
 }
 
-export function digestOf({ seq, at, prev, body }: Omit<LogLine, 'hash'>): string {
+export function digestOf({ seq, at, prev, of, body }: Omit<LogLine, 'hash'>): string {
   return createHash('sha256')
-    .update(JSON.stringify([seq, at, prev, body]))
+    .update(JSON.stringify(of ? [seq, at, prev, of, body] : [seq, at, prev, body]))
     .digest('hex');
 }
 

@@ -70,6 +70,25 @@ export function childCeiling(parent: Ceiling, request: CeilingRequest): Ceiling 
   return meet(parent, ceilingOf(request));
 }
 
+/**
+ * What a dispatch may do itself, and what those may do at most to whom it hands work on. The two differ for
+ * `prompt_only` alone: it has no tools of its own, which says nothing of its children; its mode and its paths bind them.
+ * @param parent what the parent hands on; absent for the first of all
+ */
+export function ceilingsOf(
+  parent: Ceiling | undefined,
+  request: CeilingRequest,
+): { own: Ceiling; handedOn: Ceiling } {
+  const under = (ceiling: Ceiling): Ceiling => (parent ? meet(parent, ceiling) : ceiling);
+  const own = ceilingOf(request);
+  if (request.isolation !== 'prompt_only') return { own: under(own), handedOn: under(own) };
+  const { permissionMode } = request;
+  const byMode = kindsOf((kind) => [
+    { verdict: MODE_VERDICTS[permissionMode][kind], rule: `mode:${permissionMode}` },
+  ]);
+  return { own: under(own), handedOn: under({ ...own, kinds: byMode }) };
+}
+
 function kindsOf(rulings: (kind: EffectKind) => Ruling[]): Ceiling['kinds'] {
   return Object.fromEntries(EFFECT_KINDS.map((kind) => [kind, strictest(rulings(kind))])) as Ceiling['kinds'];
 }

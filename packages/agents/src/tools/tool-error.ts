@@ -12,7 +12,15 @@ export type ToolErrorCode =
   /** The text to be replaced is not there, or more than once. */
   | 'NO_MATCH'
   /** The way to a file has changed since it was judged. */
-  | 'CHANGED';
+  | 'CHANGED'
+  /** Another writer has the workspace by now. */
+  | 'LEASE_LOST'
+  /** It was begun before a crash, and may have been done in part. */
+  | 'INTERRUPTED'
+  /** The sandbox could not be put up. */
+  | 'NO_SANDBOX'
+  /** The other side did not answer, or may not be asked. */
+  | 'NO_ANSWER';
 
 export class ToolError extends Error {
   override readonly name = 'ToolError';

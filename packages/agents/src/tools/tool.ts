@@ -1,17 +1,32 @@
 import { type AgentTool } from '@pegasus-workflows/contracts/agents';
 import { type z } from 'zod';
 import { type Effect } from '../permissions/effects.js';
+import { type Ceiling } from '../permissions/ceiling.js';
 import { type PermissionEngine } from '../permissions/decide.js';
+import { type Fetcher } from './fetcher.js';
 import { type CallJournal } from './journal.js';
 import { type Reads } from './reads.js';
+import { type Shell, type ShellRequest } from './shell.js';
 import { type Workspace } from './workspace.js';
 
+/** What some tools need that is not everywhere; without it they are not offered. */
+export interface ToolPorts {
+  /** For `bash`. */
+  shell?: Shell | undefined;
+  /** For `fetch`. */
+  fetcher?: Fetcher | undefined;
+}
+
 /** What a call of a tool has to work with. */
-export interface ToolContext {
+export interface ToolContext extends ToolPorts {
   workspace: Workspace;
   /** For what a call finds on its way, such as each file of a search. */
   permissions: PermissionEngine;
+  /** What `permissions` decides by. Its paths are the walls of a command line: without it none is run. */
+  ceiling?: Ceiling | undefined;
   journal: CallJournal;
+  /** Starts programs under the writer's lease, where there is one. */
+  starter?: ShellRequest['starter'];
   reads: Reads;
   /** Names the call: made again under the same id, it does nothing twice. */
   callId: string;
@@ -39,5 +54,7 @@ export interface Tool<Input = any> {
   /** For the model. */
   description: string;
   input: z.ZodType<Input>;
+  /** Without it there is no such tool. */
+  needs?: keyof ToolPorts;
   prepare(input: Input, workspace: Workspace): Promise<PreparedCall>;
 }

@@ -2,21 +2,46 @@ import { describeIssue } from '@pegasus-workflows/contracts';
 import { type AgentTool } from '@pegasus-workflows/contracts/agents';
 import { z } from 'zod';
 import { type Decision } from '../permissions/decide.js';
+import { bashTool } from './bash.js';
+import { fetchTool } from './fetch.js';
 import { editTool, multiEditTool, readTool, writeTool } from './files.js';
 import { globTool, grepTool } from './search.js';
 import { ToolError } from './tool-error.js';
-import { type Tool, type ToolContext, type ToolResult } from './tool.js';
+import { type Tool, type ToolContext, type ToolPorts, type ToolResult } from './tool.js';
 import { sha256 } from './workspace.js';
 
-const TOOLS: readonly Tool[] = [readTool, writeTool, editTool, multiEditTool, grepTool, globTool];
+const TOOLS: readonly Tool[] = [
+  readTool,
+  writeTool,
+  editTool,
+  multiEditTool,
+  grepTool,
+  globTool,
+  bashTool,
+  fetchTool,
+];
 
-/** The tools there are here, as an OpenAI-style API is told of them. */
-export function functionSchemas(names: readonly AgentTool[]): object[] {
-  return TOOLS.filter(({ name }) => names.includes(name)).map(({ name, description, input }) => {
+/**
+ * The tools there are here, as an OpenAI-style API is told of them.
+ * @param ports those that a call's context will have
+ */
+export function functionSchemas(names: readonly AgentTool[], ports: ToolPorts = {}): object[] {
+  const offered = TOOLS.filter((tool) => names.includes(tool.name) && isHere(tool, ports));
+  return offered.map(({ name, description, input }) => {
     const { $schema: _, ...parameters } = z.toJSONSchema(input, { io: 'input' });
     return { type: 'function', function: { name, description, parameters } };
   });
 }
+
+function isHere({ needs }: Tool, ports: ToolPorts): boolean {
+  return needs === undefined || ports[needs] !== undefined;
+}
+
+/** Why a tool that needs a port is not here without it. */
+const LACKING: Readonly<Record<keyof ToolPorts, string>> = {
+  shell: 'There is no sandbox here, so no command is run; work with the other tools.',
+  fetcher: 'There is no way to the network here; work with what is in the workspace.',
+};
 
 /** A call that was judged and not yet made. */
 export interface JudgedCall {
@@ -39,6 +64,7 @@ export interface JudgedCall {
 export async function judge(name: string, argumentText: string, context: ToolContext): Promise<JudgedCall> {
   const tool = TOOLS.find((one) => one.name === name);
   if (!tool) throw new ToolError('NO_TOOL', `There is no tool ${JSON.stringify(name.slice(0, 60))}.`);
+  if (!isHere(tool, context)) throw new ToolError('NO_TOOL', LACKING[tool.needs!]);
   const parsed = tool.input.safeParse(jsonOf(argumentText));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

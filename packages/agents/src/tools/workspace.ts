@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { resolvePath } from '../paths/resolve.js';
 import { type PathRef } from '../permissions/effects.js';
-import { ToolError } from './tool-error.js';
+import { ToolError, type ToolErrorCode } from './tool-error.js';
 
 /**
  * Job: opens and replaces the files that were judged, and no others.
@@ -18,6 +18,8 @@ import { ToolError } from './tool-error.js';
  * 2. A file is replaced whole: a reader sees the old one or the new one, also after a crash.
  *    This needs Linux's `/proc`; elsewhere nothing is opened at all.
  * 3. What is no regular file (a device, a pipe, a socket) is neither read nor replaced.
+ * 4. With a stage (the folder of a lease), a file or a folder comes into the workspace by one rename of its path there
+ *    alone: once the stage is gone, nothing does.
  */
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_NONBLOCK, O_CREAT, O_EXCL, O_WRONLY } = constants;
 
@@ -27,9 +29,18 @@ export interface OpenedFile {
   mode: number;
 }
 
+/** The lease under which a file was to be written is somebody else's. */
+export const LEASE_LOST = 'LEASE_LOST' satisfies ToolErrorCode;
+
 export class Workspace {
-  /** @param root absolute and real */
-  constructor(readonly root: string) {}
+  /**
+   * @param root absolute and real
+   * @param stage where files are written before they are put in place (invariant 4); without it, beside their place
+   */
+  constructor(
+    readonly root: string,
+    private readonly stage?: string,
+  ) {}
 
   resolve(requested: string): Promise<PathRef> {
     return resolvePath(this.root, requested);
@@ -37,7 +48,7 @@ export class Workspace {
 
   /** `undefined` where there is no such file or folder. Throws {@link ToolError} CHANGED and NO_FILE. */
   async open(path: PathRef): Promise<OpenedFile | undefined> {
-    return this.#inFolder(path, false, async (entry) => {
+    return this.#inFolder(path, undefined, async (entry) => {
       const handle = await open(entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(orUndefined('ENOENT'));
       if (!handle) return undefined;
       const found = await handle.stat();
@@ -65,18 +76,28 @@ export class Workspace {
 
   /**
    * Puts a new file in the place of an old one, or of none (invariant 2). Folders on the way are made.
+   * Throws LEASE_LOST when the stage is gone.
    * @param callId names the file that is written at first, so that one that a crash has left is used up
+   * @param stage instead of the workspace's
    * @param before called when the new file is on disk and not yet in its place
    */
   async replace(
     path: PathRef,
-    { bytes, mode, callId }: { bytes: Buffer; mode: number; callId: string },
+    {
+      bytes,
+      mode,
+      callId,
+      stage = this.stage,
+    }: { bytes: Buffer; mode: number; callId: string; stage?: string | undefined },
     before: () => Promise<void>,
   ): Promise<void> {
-    await this.#inFolder(path, true, async (entry, folder) => {
-      const temporary = posix.join(posix.dirname(entry), `.pugi-${sha256(callId).slice(0, 16)}`);
+    const make = (folder: string): Promise<void> => makeFolder(folder, stage);
+    await this.#inFolder(path, make, async (entry, folder) => {
+      const temporary = posix.join(stage ?? posix.dirname(entry), `.pugi-${sha256(callId).slice(0, 16)}`);
       await rm(temporary, { force: true });
-      const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+      const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode).catch(
+        staged(stage),
+      );
       try {
         try {
           await handle.writeFile(bytes);
@@ -86,7 +107,7 @@ export class Workspace {
           await handle.close();
         }
         await before();
-        await rename(temporary, entry);
+        await rename(temporary, entry).catch(staged(stage));
       } catch (error) {
         await rm(temporary, { force: true });
         throw error;
@@ -99,7 +120,9 @@ export class Workspace {
   async list(folder: string): Promise<Dirent[]> {
     const inside: PathRef = { requested: folder, real: `${folder}${folder && '/'}.`, through: [], links: 0 };
     try {
-      const found = await this.#inFolder(inside, false, (entry) => readdir(entry, { withFileTypes: true }));
+      const found = await this.#inFolder(inside, undefined, (entry) =>
+        readdir(entry, { withFileTypes: true }),
+      );
       return found ?? [];
     } catch (error) {
       if (error instanceof ToolError) return [];
@@ -110,7 +133,7 @@ export class Workspace {
   /** Invariant 1. `entry` is a path that leads through the folder's descriptor. `undefined`: there is no such folder. */
   async #inFolder<T>(
     path: PathRef,
-    make: boolean,
+    make: ((folder: string) => Promise<void>) | undefined,
     work: (entry: string, folder: FileHandle) => Promise<T>,
   ): Promise<T | undefined> {
     if (path.real === undefined) throw new ToolError('NO_FILE', `${shown(path)} leads out of the workspace.`);
@@ -136,6 +159,7 @@ export class Workspace {
   }
 }
 
+const FOLDER_MODE = 0o755;
 const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /** Names in a folder by its descriptor: whatever is put into the place of its path, this is the folder that was opened. */
@@ -143,11 +167,53 @@ function through(folder: FileHandle): string {
   return `/proc/self/fd/${folder.fd}`;
 }
 
-async function openFolder(path: string, make: boolean): Promise<FileHandle | undefined> {
+async function openFolder(
+  path: string,
+  make: ((folder: string) => Promise<void>) | undefined,
+): Promise<FileHandle | undefined> {
   const found = await open(path, FOLDER).catch(orUndefined('ENOENT'));
   if (found || !make) return found;
-  await mkdir(path).catch(orUndefined('EEXIST'));
+  await make(path);
   return open(path, FOLDER);
+}
+
+/** One that is there by now is as good. */
+async function makeFolder(path: string, stage: string | undefined): Promise<void> {
+  if (stage === undefined) {
+    await mkdir(path).catch(orUndefined('EEXIST'));
+    return;
+  }
+  const made = await mkdtemp(join(stage, 'folder-')).catch(staged(stage));
+  try {
+    await chmod(made, FOLDER_MODE).catch(staged(stage));
+    await rename(made, path).catch(staged(stage));
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+  }
+}
+
+/** For what was tried with a path of the stage. */
+function staged(stage: string | undefined): (error: unknown) => Promise<never> {
+  return async (error) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (stage === undefined) throw error;
+    if (code === 'ENOENT') {
+      const isThere = await stat(stage).catch(orUndefined('ENOENT'));
+      if (isThere) throw new ToolError('CHANGED', 'The folder of the file has changed meanwhile; ask again.');
+      throw new ToolError(
+        LEASE_LOST,
+        'The lease of the workspace was lost, since it was not renewed in time; nothing was written.',
+      );
+    }
+    if (code === 'EXDEV')
+      throw new ToolError(
+        'CHANGED',
+        'The folder of the file is on another file system than the lease of the workspace; it cannot be written.',
+      );
+    throw error;
+  };
 }
 
 export function sha256(bytes: Buffer | string): string {

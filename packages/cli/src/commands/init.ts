@@ -55,8 +55,9 @@ function nextSteps(
   if (template === 'agent')
     steps.push(['export MODEL_URL=… MODEL_NAME=…', 'any OpenAI-compatible API; README.md has more']);
   const input = template === 'hello' || template === 'schedule' ? '' : '; README.md has an input for it';
+  // Where nothing but the code runs there is no agent host.
+  if (template !== 'dispatch') steps.push([`npx pegasus-workflows test ${name}`, 'run it here, once']);
   steps.push(
-    [`npx pegasus-workflows test ${name}`, 'run it here, once'],
     [installed ? 'npm test' : 'npm install && npm test', 'its tests; time is skipped in them'],
     ['npx pegasus-workflows dev', 'the platform, in a terminal of its own'],
     ['npx pegasus-workflows push --profile local', 'publish it'],

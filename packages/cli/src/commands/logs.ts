@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import { isTerminal, LIMITS, LOG_LEVELS, type Log, type LogLevel } from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { nearest } from '@pegasus-workflows/contracts/nearest';
@@ -6,6 +5,7 @@ import { type PegasusClient } from 'pegasus-workflows-sdk/client';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
 import { type Palette } from '../output/colors.js';
+import { printable } from '../output/printable.js';
 import { withProgress } from '../output/progress.js';
 import { readInstant } from '../runs/filters.js';
 import { INTERRUPTED, untilInterrupted } from '../runs/interrupt.js';
@@ -155,11 +155,4 @@ function linesOf(log: Log, colors: Palette): string[] {
     head + (further.length === 0 ? attributes + cut : ''),
     ...further.map((line, n) => `  ${line}${n === further.length - 1 ? attributes + cut : ''}`),
   ];
-}
-
-/** What code logged must not move the cursor of who reads it. */
-function printable(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll('\r\n', '\n')
-    .replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
 }

@@ -58,7 +58,7 @@ export async function list(context: Context, webhookId: string, options: Deliver
     rows.map((row) => [
       row.id,
       paint(row.status, out.colors),
-      row.executionId,
+      row.executionId ?? row.dispatchId ?? '',
       formatTime(row.createdAt),
       String(row.attempts),
       row.lastError ?? String(row.responseStatus ?? ''),

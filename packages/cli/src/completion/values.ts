@@ -31,12 +31,17 @@ const SOURCES: Record<string, (place: ValuePlace) => Promise<Values>> = {
     words([...(await readCredentials(place)).profiles.values()].map(({ name, apiRoot }) => [name, apiRoot])),
   workflow: async (place) => words(await workflowNames(place)),
   env: async (place) => words((await environments(place)).map((name) => [name, ''])),
+  role: async () => wordsOf((await import('@pegasus-workflows/contracts/agents')).AGENT_ROLES),
+  mode: async () => wordsOf((await import('@pegasus-workflows/contracts/agents')).PERMISSION_MODES),
+  state: async () => wordsOf((await import('@pegasus-workflows/contracts')).DISPATCH_STATES),
+  merge: async () => wordsOf((await import('@pegasus-workflows/contracts')).MERGE_CHOICES),
   dir: () => Promise.resolve({ candidates: [], rest: 'folders' }),
   dataDir: () => Promise.resolve({ candidates: [], rest: 'folders' }),
   input: () => Promise.resolve({ candidates: [], rest: 'files' }),
   output: () => Promise.resolve({ candidates: [], rest: 'files' }),
   file: () => Promise.resolve({ candidates: [], rest: 'files' }),
   from: () => Promise.resolve({ candidates: [], rest: 'files' }),
+  promptFile: () => Promise.resolve({ candidates: [], rest: 'files' }),
   filterFile: () => Promise.resolve({ candidates: [], rest: 'files' }),
   secretFromFile: () => Promise.resolve({ candidates: [], rest: 'files' }),
   out: () => Promise.resolve({ candidates: [], rest: 'files' }),
@@ -53,6 +58,10 @@ export async function valuesFor(name: string, place: ValuePlace): Promise<Values
 
 function words(pairs: [text: string, about: string][]): Values {
   return { candidates: pairs.map(([text, about]) => ({ text, about })), rest: 'end' };
+}
+
+function wordsOf(known: readonly string[]): Values {
+  return words(known.map((text) => [text, '']));
 }
 
 const LEDGER_FILE = 'deployments.toml';

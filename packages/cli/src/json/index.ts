@@ -7,6 +7,7 @@ import {
 } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { ACCESS_OUTPUTS } from './access.js';
+import { AGENT_OUTPUTS } from './agents.js';
 import { INTEGRATION_OUTPUTS } from './integrations.js';
 import { CONTROLS } from './controls.js';
 import { errorDocument } from './error.js';
@@ -92,4 +93,8 @@ export const JSON_OUTPUTS: Record<string, z.ZodType> = {
   ...INTEGRATION_OUTPUTS,
   ...ACCESS_OUTPUTS,
   ...OUTSIDE_OUTPUTS,
+  ...AGENT_OUTPUTS,
 };
+
+/** Commands that print one such document a line, as it comes, and not one at the end. */
+export const JSON_LINES: ReadonlySet<string> = new Set(['agents watch']);

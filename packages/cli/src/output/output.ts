@@ -19,7 +19,7 @@ export interface OutputOptions {
 
 /**
  * Where a command writes. Standard output carries what was asked for, standard error everything said on the way.
- * With `--json` standard output carries exactly one JSON document and {@link Output.line} is silent. No secret that this
+ * With `--json` standard output carries exactly one JSON document (or one a line, of a command that watches) and {@link Output.line} is silent. No secret that this
  * process knows of leaves it: every text is masked on its way out.
  */
 export class Output {
@@ -55,12 +55,12 @@ export class Output {
   /** The command's result as JSON, with `--json`; otherwise nothing. Call it once. */
   result(value: unknown): void {
     if (!this.json) return;
-    const masked = JSON.stringify(
-      value,
-      (_key, part: unknown) => (typeof part === 'string' ? maskKeys(part) : part),
-      2,
-    );
-    this.#stdout.write(`${masked}\n`);
+    this.#stdout.write(`${masked(value, 2)}\n`);
+  }
+
+  /** One of many documents, each on a line of its own, with `--json`; otherwise nothing. In place of {@link result}. */
+  row(value: unknown): void {
+    if (this.json) this.#stdout.write(`${masked(value)}\n`);
   }
 
   /** A line on standard error: progress, advice, what a machine reading the output should not see. */
@@ -76,6 +76,11 @@ export class Output {
   redraw(text: string): void {
     this.#stderr.write(`\r\u001b[2K${maskKeys(text)}`);
   }
+}
+
+function masked(value: unknown, indent?: number): string {
+  const mask = (_key: string, part: unknown): unknown => (typeof part === 'string' ? maskKeys(part) : part);
+  return JSON.stringify(value, mask, indent);
 }
 
 function maskedScreen(stream: TextStream): TextStream {

@@ -1,6 +1,7 @@
 import { type Surroundings } from '../context.js';
 import { readVersion } from '../version.js';
 import { addAccessCommands } from './access.js';
+import { addAgentCommands } from './agents.js';
 import { addShellCommands } from './completion.js';
 import { addConfigCommands } from './configs.js';
 import { addConnectionCommands } from './connections.js';
@@ -63,6 +64,7 @@ export function createProgram(surroundings: Surroundings): Program {
   addAccessCommands(program);
   addConnectionCommands(program);
   addSmsCommands(program);
+  addAgentCommands(program);
   addMcpCommand(program);
   addShellCommands(program);
   return program;

@@ -5,6 +5,7 @@ export const TEMPLATES = {
   schedule: 'a nightly job: pages of work, progress kept, runs that never overlap',
   approval: 'asks a person, reminds, escalates; undoes what was done when the answer is no',
   agent: 'a model that uses tools, within a budget, with a person asked first where it matters',
+  dispatch: 'coding agents on a host: an architect plans, a coder carries it out',
 } as const satisfies Record<string, string>;
 
 export type TemplateName = keyof typeof TEMPLATES;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { parseMasterKeys } from '@pegasus-workflows/server/vault';
 import { lock } from 'proper-lockfile';
-import { writeFileAtomic } from './files.js';
+import { writeFileAtomic } from '@pegasus-workflows/kit/files';
 import { dataLayout } from './layout.js';
 import { keySetText, MASTER_KEYS_MODE, newMasterKey, type MasterKey } from './master-keys.js';
 

@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createFileAtomic } from './files.js';
+import { createFileAtomic } from '@pegasus-workflows/kit/files';
 import { firstMasterKeys, MASTER_KEYS_MODE } from './master-keys.js';
+
+/** The processes of a platform beside Temporal. */
+export type Part = 'server' | 'supervisor' | 'agents';
 
 /** Where things are in a data directory; `docs/architecture.md` lists them. All paths are absolute. */
 export interface DataLayout {
@@ -12,8 +15,8 @@ export interface DataLayout {
   database: string;
   artifacts: string;
   runner: string;
-  logs: { server: string; supervisor: string };
-  pids: { server: string; supervisor: string };
+  logs: Record<Part, string>;
+  pids: Record<Part, string>;
   secrets: { urlSigningKey: string; runnerToken: string; masterKeys: string; bootstrap: string };
 }
 
@@ -32,8 +35,16 @@ export function dataLayout(dataDir: string): DataLayout {
     database: join(root, 'db'),
     artifacts: join(root, 'artifacts'),
     runner: join(root, 'runner'),
-    logs: { server: join(root, 'logs', 'server.log'), supervisor: join(root, 'logs', 'runner.log') },
-    pids: { server: join(root, 'pids', 'server'), supervisor: join(root, 'pids', 'supervisor') },
+    logs: {
+      server: join(root, 'logs', 'server.log'),
+      supervisor: join(root, 'logs', 'runner.log'),
+      agents: join(root, 'logs', 'agents.log'),
+    },
+    pids: {
+      server: join(root, 'pids', 'server'),
+      supervisor: join(root, 'pids', 'supervisor'),
+      agents: join(root, 'pids', 'agents'),
+    },
     secrets: {
       urlSigningKey: join(root, 'secrets', 'url-signing.key'),
       runnerToken: join(root, 'secrets', 'runner.token'),

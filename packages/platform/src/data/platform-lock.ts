@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { identityOf, isRunning } from '../process/identity.js';
 import { until } from '../process/until.js';
-import { writeFileAtomic } from './files.js';
+import { writeFileAtomic } from '@pegasus-workflows/kit/files';
 
 const TOUCH_MS = 5_000;
 const FOREIGN_STALE_MS = 30_000;

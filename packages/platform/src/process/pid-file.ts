@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../data/files.js';
+import { writeFileAtomic } from '@pegasus-workflows/kit/files';
 import { identityOf, isRunning, type ProcessIdentity } from './identity.js';
 import { until } from './until.js';
 

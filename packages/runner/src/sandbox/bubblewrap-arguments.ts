@@ -44,6 +44,8 @@ export interface BubblewrapOptions {
   statusFd?: number;
   seccompFd?: number;
   ownNetwork: boolean;
+  /** A command's workspace: mounts over all the others, and the folder in them that it begins in. */
+  workspace?: { mounts: readonly string[]; cwd: string };
 }
 
 /**
@@ -51,7 +53,7 @@ export interface BubblewrapOptions {
  * written but home and temporary directory, both sized and in memory.
  */
 export function bubblewrapArguments(options: BubblewrapOptions): string[] {
-  const { system, code, limits, etc, statusFd, seccompFd, ownNetwork } = options;
+  const { system, code, limits, etc, statusFd, seccompFd, ownNetwork, workspace } = options;
   const tmpfs = (perms: string, path: string): string[] => [
     '--perms',
     perms,
@@ -80,9 +82,11 @@ export function bubblewrapArguments(options: BubblewrapOptions): string[] {
     ...tmpfs('1777', INSIDE.tmp),
     ...tmpfs('0700', INSIDE.home),
     ...code.flatMap((path) => ['--ro-bind', path, path]),
-    // bwrap's own /dev and root are writable file systems in memory, of no size that anybody has set.
-    ...['--remount-ro', '/dev', '--remount-ro', '/'],
-    ...['--chdir', INSIDE.home],
+    ...(workspace?.mounts ?? []),
+    // The kernel's settings are files of the user root, whom it asks for no capability; bwrap covers only what looks
+    // writable to it, which their folder does not. Its own /dev and root are file systems in memory without a size.
+    ...['--remount-ro', '/proc', '--remount-ro', '/dev', '--remount-ro', '/'],
+    ...['--chdir', workspace?.cwd ?? INSIDE.home],
     ...(statusFd === undefined ? [] : ['--json-status-fd', String(statusFd)]),
     ...(seccompFd === undefined ? [] : ['--seccomp', String(seccompFd)]),
     '--',

@@ -10,12 +10,11 @@
  * 2. The end of the keeper is the end of all inside; the end of the supervisor is the end of the keeper.
  * 3. A user id is given to another worker, and a control group removed, only after the process has ended.
  */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type Readable } from 'node:stream';
 import { bubblewrapArguments, ETC_FILES, INSIDE } from './bubblewrap-arguments.js';
 import { type Capabilities } from './capabilities.js';
+import { openContents } from './contents.js';
 import { rlimitWords } from './limits.js';
 import { permissionFlags } from './permission.js';
 import { type Launched, type LaunchRequest, type Sandbox, type SandboxLimits, type Wall } from './sandbox.js';
@@ -109,22 +108,6 @@ export class Bubblewrap implements Sandbox {
           })
         : []),
     ];
-  }
-}
-
-/** Contents as open files without a name. Each reader opens its own description of them by `/proc/self/fd`. */
-function openContents(contents: Readonly<Record<string, string | Buffer>>): Map<string, number> {
-  const dir = mkdtempSync(join(tmpdir(), 'pegasus-etc-'));
-  try {
-    return new Map(
-      Object.entries(contents).map(([path, content], index) => {
-        const file = join(dir, String(index));
-        writeFileSync(file, content, { mode: 0o444 });
-        return [path, openSync(file, 'r')];
-      }),
-    );
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
   }
 }
 

@@ -10,9 +10,9 @@ export function entryWords(entries: readonly string[]): string[] {
   return entries.length === 0 ? [] : ['/bin/sh', '-c', ENTER, 'sh', ...entries, '--'];
 }
 
-/** A command's first words that become another user for good and run what follows. */
-export function userWords(setpriv: string, id: number): string[] {
-  return [setpriv, '--reuid', String(id), '--regid', String(id), '--clear-groups', '--no-new-privs', '--'];
+/** A command's first words that become another user for good and run what follows. The group is theirs unless given. */
+export function userWords(setpriv: string, id: number, group = id): string[] {
+  return [setpriv, '--reuid', String(id), '--regid', String(group), '--clear-groups', '--no-new-privs', '--'];
 }
 
 /** Lower than the platform's, for where no control group weighs processor time. */

@@ -7,8 +7,10 @@ import {
   eagerLineSchema,
   payloadKeySetSchema,
   RUNNER_API_PREFIX,
+  type AgentHost,
   type ClosedRuns,
   type Demand,
+  type DispatchReport,
   type EagerLine,
   type EagerPollsRequest,
   type PayloadKeySet,
@@ -131,6 +133,23 @@ export class ServerClient {
     await this.#tell('quarantine', '/quarantines', report, signal, REPORT_TIMEOUT_MS);
   }
 
+  /** What an agent host offers; to be told again at least every {@link AGENT_HOST_PING_MS}. */
+  async agentHost(hostId: string, host: AgentHost, signal: AbortSignal): Promise<void> {
+    const path = `/agents/hosts/${encodeURIComponent(hostId)}`;
+    await this.#tell('agent host', path, host, signal, REPORT_TIMEOUT_MS, 'PUT');
+  }
+
+  /** What a dispatch has come to. */
+  async dispatchReport(
+    tenantId: string,
+    dispatchId: string,
+    report: DispatchReport,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `/agents/dispatches/${encodeURIComponent(tenantId)}/${encodeURIComponent(dispatchId)}/report`;
+    await this.#tell('dispatch', path, report, signal, REPORT_TIMEOUT_MS);
+  }
+
   #authorization(): Record<string, string> {
     return { authorization: `Bearer ${this.token}` };
   }
@@ -142,15 +161,17 @@ export class ServerClient {
     body: unknown,
     signal: AbortSignal,
     timeoutMs: number,
+    method = 'POST',
   ): Promise<void> {
-    const response = await this.#post(path, body, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const response = await this.#post(path, body, until, method);
     await response.body?.cancel();
     if (!response.ok) throw new ServerResponseError(what, response.status);
   }
 
-  #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  #post(path: string, body: unknown, signal: AbortSignal, method = 'POST'): Promise<Response> {
     const headers = { 'content-type': 'application/json' };
-    return this.#fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    return this.#fetch(path, { method, headers, body: JSON.stringify(body), signal });
   }
 
   #get(path: string, signal: AbortSignal): Promise<Response> {

@@ -8,12 +8,9 @@ import {
   switchSchema,
   temporalConnectionOptions,
 } from '@pegasus-workflows/kit';
-import {
-  parseEgressExceptions,
-  type EgressException,
-  type EgressPolicy,
-} from '@pegasus-workflows/kit/egress';
+import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { z } from 'zod';
+import { egressSchema } from '../egress/setting.js';
 import { type TemporalTarget } from '../connection-options.js';
 import { type SessionLimits } from '../gateway/gateway.js';
 import { SANDBOX_MODES, type SandboxMode } from '../sandbox/open.js';
@@ -25,15 +22,6 @@ const positive = z.coerce.number().positive();
 
 /** The kernel's bound on memory lies above the supervisor's, which replaces a worker in order. */
 const HARD_MEMORY = 1.25;
-
-const egressSchema = z.string().transform((text, context): EgressException[] => {
-  try {
-    return parseEgressExceptions(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-    return z.NEVER;
-  }
-});
 
 const envSchema = z.object({
   PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),

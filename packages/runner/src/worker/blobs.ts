@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { backoffMs } from '../backoff.js';
 
 /**
- * Job: large payloads of this process's tenant, kept by the server and reached through the supervisor.
+ * Job: large payloads of a tenant, kept by the server; a tenant's worker reaches it through the supervisor.
  *
  * Boundary: bytes in, bytes out; what is in them is the codec's.
  *
@@ -23,9 +23,14 @@ const refusalSchema = z.object({ error: z.string(), code: z.string() });
 /** Read before tenant code can change it. */
 const { fetch } = globalThis;
 
-export class SupervisorBlobs implements PayloadBlobs {
+export interface BlobTarget {
+  url: string | URL;
+  headers?: Record<string, string>;
+}
+
+export class RemoteBlobs implements PayloadBlobs {
   constructor(
-    private readonly supervisorUrl: string,
+    private readonly target: (sha256: string) => BlobTarget,
     private readonly patienceMs = PATIENCE_MS,
   ) {}
 
@@ -60,7 +65,8 @@ export class SupervisorBlobs implements PayloadBlobs {
     let response: Response;
     try {
       const signal = AbortSignal.timeout(TRY_MS);
-      response = await fetch(`${this.supervisorUrl}/blobs/${sha256}`, { ...init, signal });
+      const { url, headers = {} } = this.target(sha256);
+      response = await fetch(url, { ...init, headers, signal, redirect: 'error' });
     } catch (cause) {
       return new Error('a large value cannot be kept or had now: the platform does not answer', { cause });
     }

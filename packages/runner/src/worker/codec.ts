@@ -6,13 +6,16 @@ import {
 } from '@pegasus-workflows/kit/payloads';
 import { ApplicationFailure } from '@temporalio/common';
 import { type ConfigureMessage } from '../protocol.js';
-import { SupervisorBlobs } from './blobs.js';
+import { RemoteBlobs } from './blobs.js';
 
 /** The codec of this process's tenant. What is too large fails its activity for good, with the code that the API has for it. */
 export function workerCodec(config: ConfigureMessage, keys: PayloadKeys): TenantPayloadCodec {
   const { tenantId, supervisorUrl, payloadKeys } = config;
   const limits = payloadKeys.blobs;
-  const blobs = limits && { store: new SupervisorBlobs(supervisorUrl), limits };
+  const blobs = limits && {
+    store: new RemoteBlobs((sha256) => ({ url: `${supervisorUrl}/blobs/${sha256}` })),
+    limits,
+  };
   const codec = payloadCodec(tenantId, keys, { blobs });
   return {
     decode: (payloads) => codec.decode(payloads),

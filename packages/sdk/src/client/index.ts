@@ -3,6 +3,15 @@ export type { CallOptions, FetchLike, PegasusClientOptions } from './options.js'
 export type { RunOptions, UploadTarget, WorkflowsApi } from './workflows.js';
 export type { AuditApi, KeysApi, KeysQuery, MembersApi, Page, TenantsApi } from './access.js';
 export type { DeadLettersApi, EmitOptions, EmittedEvent, EventsApi, EventTypesApi } from './events.js';
+export type {
+  AgentsApi,
+  DispatchEventsPage,
+  DispatchOptions,
+  ListDispatchesQuery,
+  WaitDispatchOptions,
+  WatchDispatchOptions,
+  WatchedDispatch,
+} from './agents.js';
 export type { BatchesApi, BeginBatchOptions } from './batches.js';
 export type { TriggersApi } from './triggers.js';
 export type {
@@ -57,6 +66,14 @@ export {
   isPegasusTimeoutError,
 } from './errors.js';
 export type {
+  AgentWorkspace,
+  Dispatch,
+  DispatchAnswer,
+  DispatchEvent,
+  DispatchQuestion,
+  DispatchRequest,
+  DispatchState,
+  DispatchSummary,
   Delivered,
   DeliverRequest,
   GateReportBody,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ConfigsApi } from './configs.js';
 import { EventsApi, EventTypesApi } from './events.js';
 import { AuditApi, KeysApi, MembersApi, quotas, TenantsApi, whoAmI } from './access.js';
+import { AgentsApi } from './agents.js';
 import { BatchesApi } from './batches.js';
 import { ExecutionsApi } from './executions.js';
 import { ConnectionsApi, ExternalCallsApi } from './external.js';
@@ -33,6 +34,7 @@ export type Health = z.infer<typeof healthSchema>;
 export class PegasusClient {
   readonly workflows: WorkflowsApi;
   readonly executions: ExecutionsApi;
+  readonly agents: AgentsApi;
   readonly batches: BatchesApi;
   readonly live: LiveApi;
   readonly ingress: IngressApi;
@@ -59,6 +61,7 @@ export class PegasusClient {
     this.#transport = new Transport(resolveOptions(options));
     this.workflows = new WorkflowsApi(this.#transport);
     this.executions = new ExecutionsApi(this.#transport);
+    this.agents = new AgentsApi(this.#transport);
     this.batches = new BatchesApi(this.#transport);
     this.live = new LiveApi(this.#transport);
     this.ingress = new IngressApi(this.#transport);

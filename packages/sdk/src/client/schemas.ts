@@ -7,6 +7,7 @@ import {
   connectionSchema,
   connectionTestSchema,
   diagramCheckSchema,
+  dispatchSchema,
   domainEventSchema,
   downloadUrlSchema,
   emittedSchema,
@@ -56,6 +57,7 @@ import {
   webhookWithSecretSchema,
   workflowSchema,
 } from '@pegasus-workflows/contracts';
+import { dispatchBudgetSchema, subagentTaskSchema } from '@pegasus-workflows/contracts/agents';
 import { z } from 'zod';
 
 /**
@@ -134,3 +136,11 @@ export const readMappedToExternal = mappedToExternalSchema;
 export const readMappedFromExternal = mappedFromExternalSchema;
 export const readIntegrationRequirements = integrationRequirementsSchema;
 export const readDelivered = deliveredSchema;
+
+/** A task is strict where it is given: here it has been accepted. */
+export const readDispatch = dispatchSchema.extend({
+  task: z.object({
+    ...subagentTaskSchema.shape,
+    budget: z.object(dispatchBudgetSchema.shape).optional(),
+  }),
+});

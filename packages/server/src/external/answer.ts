@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { MASKED, type ExternalAnswer } from '@pegasus-workflows/contracts';
-import { type SafeResponse } from '../infra/safe-fetch.js';
+import { type SafeResponse } from '@pegasus-workflows/kit/safe-fetch';
 
 /** What belongs to the connection that has ended, or to a session that is the platform's. */
 const NOT_PASSED_ON =

@@ -12,7 +12,7 @@ import { type Counter } from 'prom-client';
 import { type z } from 'zod';
 import { type Principal, type Services } from '../infra/context.js';
 import { retryAfterMs } from '../infra/retry-after.js';
-import { safeFetch, wasNeverSent, type SafeResponse } from '../infra/safe-fetch.js';
+import { safeFetch, wasNeverSent, type SafeResponse } from '@pegasus-workflows/kit/safe-fetch';
 import { toAnswer } from './answer.js';
 import { type Connections } from './connections.js';
 import { credentialsOf, type Credentials, type ReadSecret } from './credentials.js';

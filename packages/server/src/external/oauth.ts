@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { PegasusError, type ClientCredentialsConfig } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
-import { safeFetch } from '../infra/safe-fetch.js';
+import { safeFetch } from '@pegasus-workflows/kit/safe-fetch';
 
 /**
  * Job: access tokens of OAuth2 client credentials (RFC 6749, 4.4), fetched when they are needed and kept while they last.

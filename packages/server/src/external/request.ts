@@ -5,7 +5,7 @@ import {
   type callExternalBodySchema,
 } from '@pegasus-workflows/contracts';
 import { type z } from 'zod';
-import { checkHeaders } from '../infra/safe-fetch-headers.js';
+import { checkHeaders } from '@pegasus-workflows/kit/safe-fetch';
 
 export type CallBody = z.output<typeof callExternalBodySchema>;
 

@@ -4,6 +4,7 @@
  * written into `audit_log` by a database trigger, in the same transaction.
  */
 export { apiKeys, auditLog, platform, principals, tenants } from './schema/access.js';
+export * from './schema/agents.js';
 export * from './schema/batches.js';
 export * from './schema/events.js';
 export * from './schema/executions.js';

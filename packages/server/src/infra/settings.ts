@@ -65,6 +65,8 @@ export interface ServerSettings {
   codecOrigins: string[];
   /** How long logs of runs are kept, and how many bytes of them one tenant may have. */
   logs: { days: number; tenantBytes: number };
+  /** How long nothing is heard of an open dispatch until Temporal is asked about its run. Milliseconds. */
+  agentSilentMs: number;
   temporal: TemporalSettings;
 }
 
@@ -147,6 +149,7 @@ const envSchema = z
     PEGASUS_SMS_PER_RECIPIENT_PER_HOUR: count(20),
     PEGASUS_LOG_RETENTION_DAYS: count(30),
     PEGASUS_LOG_TENANT_MB: count(512),
+    PEGASUS_AGENT_SILENT_SECONDS: count(60),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.PEGASUS_PGLITE_DIR !== undefined, {
     path: ['DATABASE_URL'],
@@ -223,6 +226,7 @@ export function parseServerSettings(env: NodeJS.ProcessEnv = process.env): Serve
       days: parsed.PEGASUS_LOG_RETENTION_DAYS,
       tenantBytes: parsed.PEGASUS_LOG_TENANT_MB * 1024 * 1024,
     },
+    agentSilentMs: parsed.PEGASUS_AGENT_SILENT_SECONDS * 1_000,
     temporal: parseTemporalSettings(env),
   };
 }

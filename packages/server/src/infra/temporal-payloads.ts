@@ -40,7 +40,7 @@ export type Converter = ReturnType<typeof loadDataConverter>;
 type IFailure = temporal.api.failure.v1.IFailure;
 type IHistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-const TENANT_OF = /^(?:wf|ch|tick|trigger)\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\//;
+const TENANT_OF = /^(?:wf|ch|tick|trigger|agent)\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\//;
 /** Tenants whose converters are kept. */
 const CAPACITY = 2_000;
 

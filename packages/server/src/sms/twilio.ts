@@ -2,7 +2,7 @@ import { PegasusError, type ErrorCode } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { retryAfterMs } from '../infra/retry-after.js';
-import { safeFetch, wasNeverSent, type SafeResponse } from '../infra/safe-fetch.js';
+import { safeFetch, wasNeverSent, type SafeResponse } from '@pegasus-workflows/kit/safe-fetch';
 import { PROVIDER_MS, type OutgoingSms, type SmsOutcome, type SmsProvider } from './provider.js';
 
 /** An account of Twilio, with its token in clear. */

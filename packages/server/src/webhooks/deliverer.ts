@@ -18,10 +18,10 @@ import { ATTEMPT_MS, sendMessage, type Attempt } from './send.js';
 import { signingSecrets } from './secrets.js';
 
 /**
- * Job: tells every outcome to every webhook that wants it.
+ * Job: tells every outcome, and every message about a dispatch, to every webhook that wants it.
  *
- * Boundary: deliveries and their outbox items are written by the trigger of migration 0008, in the transaction that
- * ends the row; this module calls the receivers and records what they said.
+ * Boundary: deliveries and their outbox items are written by the trigger of migration 0008, or by `tell.ts`, in the
+ * transaction that writes what they tell of; this module calls the receivers and records what they said.
  *
  * Invariants
  * 1. An outcome is delivered at least once, or ends as DEAD with the reason: after {@link RETRY_SECONDS} have passed, or
@@ -43,8 +43,7 @@ const GONE = 410;
 interface Delivery {
   delivery: typeof webhookDeliveries.$inferSelect;
   webhook: typeof webhooks.$inferSelect;
-  execution: typeof executions.$inferSelect;
-  workflow: { name: string; version: string };
+  body: string;
 }
 
 export class Deliverer {
@@ -87,7 +86,7 @@ export class Deliverer {
   async #deliver(item: OutboxItem, finish: (tx: Tx) => Promise<void>): Promise<void> {
     const { db } = this.#services;
     const found = await db.system((tx) => findDelivery(tx, item.refId));
-    // Its webhook was deleted, and took it along.
+    // Its webhook was deleted and took it along, or there is nothing any more that it tells of.
     if (!found) return db.system(finish);
     const { webhook } = found;
     if (!webhook.enabled) throw new DeadLetterError('The webhook is disabled.');
@@ -111,11 +110,11 @@ export class Deliverer {
     }
   }
 
-  async #attempt({ delivery, webhook, execution, workflow }: Delivery): Promise<Attempt> {
+  async #attempt({ delivery, webhook, body }: Delivery): Promise<Attempt> {
     const { vault, clock, settings } = this.#services;
     let attempt: Attempt | undefined;
     try {
-      const message = { id: delivery.id, at: clock(), body: messageOf(execution, workflow) };
+      const message = { id: delivery.id, at: clock(), body };
       const secrets = await signingSecrets(vault, webhook, message.at);
       attempt = await sendMessage(webhook.url, message, secrets, settings.egress);
       return attempt;
@@ -144,10 +143,13 @@ async function findDelivery(tx: Tx, id: string): Promise<Delivery | undefined> {
     })
     .from(webhookDeliveries)
     .innerJoin(webhooks, eq(webhooks.id, webhookDeliveries.webhookId))
-    .innerJoin(executions, eq(executions.id, webhookDeliveries.executionId))
-    .innerJoin(workflows, eq(workflows.id, executions.workflowId))
+    .leftJoin(executions, eq(executions.id, webhookDeliveries.executionId))
+    .leftJoin(workflows, eq(workflows.id, executions.workflowId))
     .where(eq(webhookDeliveries.id, id));
-  return found;
+  if (!found) return undefined;
+  const { delivery, webhook, execution, workflow } = found;
+  if (delivery.body !== null) return { delivery, webhook, body: delivery.body };
+  return execution && workflow ? { delivery, webhook, body: messageOf(execution, workflow) } : undefined;
 }
 
 async function record(tx: Tx, item: OutboxItem, attempt: Attempt, now: Date): Promise<void> {

@@ -1,7 +1,7 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
 import { retryAfterMs } from '../infra/retry-after.js';
-import { safeFetch } from '../infra/safe-fetch.js';
+import { safeFetch } from '@pegasus-workflows/kit/safe-fetch';
 import { signedHeaders, type SignedMessage } from './sign.js';
 
 /** For all of one attempt. */

@@ -63,6 +63,7 @@ export class WebhookService {
     request: Request<typeof createWebhookRequestSchema>,
   ): Promise<WebhookWithSecret> {
     const { vault, settings, clock } = this.#services;
+    refuseUnlessTold(request);
     await checkDestination(request.url, settings.egress);
     const id = randomUUID();
     const secret = newSigningSecret();
@@ -98,13 +99,15 @@ export class WebhookService {
     const { settings, clock } = this.#services;
     if (request.url !== undefined) await checkDestination(request.url, settings.egress);
     const now = clock();
-    const row = await this.#inTenant(tenantId, (tx) =>
-      change(tx, tenantId, id, {
+    const row = await this.#inTenant(tenantId, async (tx) => {
+      const changed = await change(tx, tenantId, id, {
         ...request,
         ...(request.enabled === undefined ? {} : { disabledReason: null }),
         updatedAt: now,
-      }),
-    );
+      });
+      refuseUnlessTold(changed);
+      return changed;
+    });
     return toWebhook(row, now);
   }
 
@@ -205,6 +208,21 @@ type Changes = { [K in keyof WebhookRow]?: WebhookRow[K] | undefined };
 async function change(tx: Tx, tenantId: string, id: string, columns: Changes): Promise<WebhookRow> {
   const [row] = await tx.update(webhooks).set(columns).where(oneWebhook(tenantId, id)).returning();
   return required(row);
+}
+
+/** A webhook that is never told anything was meant to be something else. */
+function refuseUnlessTold({
+  statuses,
+  events = [],
+}: {
+  statuses: unknown[];
+  events?: unknown[] | undefined;
+}) {
+  if (statuses.length > 0 || events.length > 0) return;
+  throw new PegasusError(
+    'VALIDATION_ERROR',
+    'statuses: must name at least one status, or events at least one event.',
+  );
 }
 
 function required(row: WebhookRow | undefined): WebhookRow {

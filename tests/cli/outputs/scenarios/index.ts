@@ -1,6 +1,7 @@
 import { type Scenario } from '../scenario.js';
 import { EVENTS } from './events.js';
 import { ACCESS } from './access.js';
+import { AGENTS } from './agents.js';
 import { CONTROLS } from './controls.js';
 import { FIRST_RUN } from './first-run.js';
 import { OUTSIDE } from './outside.js';
@@ -28,4 +29,5 @@ export const SCENARIOS: Scenario[] = [
   ...TRIGGERS,
   ...ACCESS,
   ...OUTSIDE,
+  ...AGENTS,
 ];

@@ -119,8 +119,8 @@ export const outbox = pgTable(
   {
     seq: bigserial('seq', { mode: 'number' }).primaryKey(),
     tenantId: tenantId(),
-    topic: text('topic', { enum: ['EVENT', 'WEBHOOK', 'BATCH'] }).notNull(),
-    /** What is to be worked on: an event, a webhook's delivery, a batch. */
+    topic: text('topic', { enum: ['EVENT', 'WEBHOOK', 'BATCH', 'DISPATCH', 'DISPATCH_ENDED'] }).notNull(),
+    /** What is to be worked on: an event, a webhook's delivery, a batch, a dispatch. */
     refId: uuid('ref_id').notNull(),
     availableAt: instant('available_at').notNull().defaultNow(),
     attempts: integer('attempts').notNull().default(0),

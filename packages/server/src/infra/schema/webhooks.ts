@@ -1,3 +1,5 @@
+import type { AgentMessageType } from '@pegasus-workflows/contracts';
+import { sql } from 'drizzle-orm';
 import { boolean, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { jsonb } from '../jsonb.js';
 import { tenantId } from './access.js';
@@ -19,6 +21,11 @@ export const webhooks = pgTable(
     masterKeyId: text('master_key_id'),
     /** Statuses of executions that are told, such as `FAILED`. */
     statuses: jsonb('statuses').$type<string[]>().notNull(),
+    /** What is told of coding agents: message types, such as `agent.ended`. */
+    events: jsonb('events')
+      .$type<AgentMessageType[]>()
+      .notNull()
+      .default(sql`'[]'::jsonb`),
     /** Only runs of the workflow of this name; null is every one. */
     workflowName: text('workflow_name'),
     description: text('description'),
@@ -32,7 +39,10 @@ export const webhooks = pgTable(
   (t) => [index('webhooks_tenant').on(t.tenantId)],
 );
 
-/** One outcome told to one webhook, written with the outcome itself by a trigger on `executions`. */
+/**
+ * One message to one webhook. An execution's outcome is written with the outcome itself by a trigger on `executions`, a
+ * dispatch's with what it tells of.
+ */
 export const webhookDeliveries = pgTable(
   'webhook_deliveries',
   {
@@ -41,7 +51,10 @@ export const webhookDeliveries = pgTable(
     webhookId: uuid('webhook_id')
       .notNull()
       .references(() => webhooks.id, { onDelete: 'cascade' }),
-    executionId: uuid('execution_id').notNull(),
+    executionId: uuid('execution_id'),
+    dispatchId: uuid('dispatch_id'),
+    /** The body as it is sent; null where an ended execution's row makes the same one at every attempt. */
+    body: text('body'),
     status: text('status', { enum: ['PENDING', 'DELIVERED', 'DEAD'] })
       .notNull()
       .default('PENDING'),

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { type AddressInfo } from 'node:net';
 import { gzipSync, brotliCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseEgressExceptions, type EgressPolicy } from '@pegasus-workflows/kit/egress';
+import { parseEgressExceptions, type EgressPolicy } from './egress.js';
 import { safeFetch, wasNeverSent, type SafeFetchOptions } from './safe-fetch.js';
 import { nextHop } from './safe-fetch-redirect.js';
 

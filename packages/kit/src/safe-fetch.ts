@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { Client, type Dispatcher } from 'undici';
-import { checkAddresses, checkUrl, type EgressPolicy } from '@pegasus-workflows/kit/egress';
+import { checkAddresses, checkUrl, type EgressPolicy } from './egress.js';
 import { readBody } from './safe-fetch-body.js';
 import { nextHop, type Hop } from './safe-fetch-redirect.js';
 import { checkHeaders, checkMethod } from './safe-fetch-headers.js';
@@ -10,7 +10,7 @@ import { checkHeaders, checkMethod } from './safe-fetch-headers.js';
 /**
  * Job: one HTTP call to a place that a tenant named, that cannot be turned against the platform's own network.
  *
- * Boundary: the only way out for URLs of tenants. What may be reached is said by `kit/egress.ts`; meaning is the caller's.
+ * Boundary: the only way out for URLs of tenants. What may be reached is said by `egress.ts`; meaning is the caller's.
  *
  * Invariants
  * 1. A connection is made to an address that was checked, and to no other: the host is resolved once per hop, every
@@ -34,6 +34,8 @@ export interface SafeFetchOptions {
   redirect: 'error' | 'follow' | 'manual';
   /** Default 5. */
   maxRedirects?: number;
+  /** Where `follow` may go; a redirect to elsewhere is the answer. Unless given, everywhere that the policy allows. */
+  mayFollow?: (url: URL) => boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -76,7 +78,7 @@ export async function safeFetch(
     for (let followed = 0; ; followed += 1) {
       const answer = await callOnce(hop, options, policy, signal, progress);
       const next = options.redirect === 'manual' ? undefined : nextHop(hop, answer);
-      if (!next) return answer;
+      if (!next || (options.redirect === 'follow' && options.mayFollow?.(next.url) === false)) return answer;
       if (options.redirect === 'error') {
         throw upstreamError(hop.url, 'it answered with a redirect, which this call does not follow');
       }
@@ -90,6 +92,8 @@ export async function safeFetch(
     throw told;
   }
 }
+
+export { checkHeaders, checkMethod } from './safe-fetch-headers.js';
 
 const unsent = new WeakSet<PegasusError>();
 

@@ -1,0 +1,248 @@
+import { join } from 'node:path';
+import { PegasusError } from '@pegasus-workflows/contracts';
+import { printableLine, type SubagentResult } from '@pegasus-workflows/contracts/agents';
+import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { attemptCall } from '../../dispatch/attempt.js';
+import { type Attempt } from '../../dispatch/run.js';
+import { systemOf } from '../../dispatch/system.js';
+import { childFunctions, toolsOf } from '../../dispatch/tools-of.js';
+import { EngineError, type Engine, type Turn } from '../../engines/engine.js';
+import { foldOf, traitsOf } from '../../paths/traits.js';
+import { PermissionEngine } from '../../permissions/decide.js';
+import { CallJournal } from '../../tools/journal.js';
+import { functionSchemas } from '../../tools/toolbox.js';
+import { Workspace } from '../../tools/workspace.js';
+import { type ToolPorts } from '../../tools/tool.js';
+import {
+  FAILURES,
+  type AttemptInput,
+  type CloseInput,
+  type DispatchActivities,
+  type ModelInput,
+  type NumberedRecord,
+  type OpenInput,
+  type Opened,
+  type Where,
+} from '../protocol.js';
+import { type Models } from './models.js';
+import { Transcripts } from './transcripts.js';
+import { TurnKeeper } from './turns.js';
+import { type HostWorkspace } from './workspaces.js';
+
+/**
+ * Job: the steps of durable dispatches, done where the workspace is.
+ *
+ * Boundary: activities of Temporal: what is answered is in a run's history; what is not answered is asked again, under the
+ * same key, of this process or of its successor.
+ *
+ * Invariants
+ * 1. Records are in the event log before the step that they come with has any effect.
+ * 2. A call of a tool that has done its work is not made again: its key is in the journal until the dispatch is closed.
+ * 3. An answer of a model is on disk before the workflow is given it, and the same question has the same answer.
+ * 4. What can never succeed fails for good; everything else is tried again.
+ */
+export interface HostParts extends ToolPorts {
+  models: Models;
+  /** The workspace that a queue is of. */
+  workspace: HostWorkspace;
+  /** After so long without a sign of life a step counts as lost. Milliseconds. */
+  heartbeatTimeoutMs: number;
+}
+
+/** Calls that write, for which a tier may have to be waited for. */
+const WRITING: ReadonlySet<string> = new Set(['write', 'edit', 'multi_edit', 'bash']);
+/** A shorter wait is none. */
+const WAITED_MS = 1_000;
+
+export function dispatchActivities(parts: HostParts): DispatchActivities {
+  const { workspace } = parts;
+  const transcripts = new Transcripts();
+  return {
+    openDispatch: (input) => alive(parts, () => open(parts, input)),
+    writeRecords: ({ where, records }) =>
+      alive(parts, () => workspace.recorder.write(where.dispatchId, records)),
+    askModel: (input) => alive(parts, (signal) => askModel(parts, transcripts, input, signal)),
+    attemptCall: (input) => alive(parts, (signal) => attempt(parts, input, signal)),
+    closeDispatch: (input) => {
+      transcripts.forget(keyOf(input.where));
+      return alive(parts, () => close(parts, input));
+    },
+  };
+}
+
+/** Invariant 4: what the platform's errors say is wrong with the task stays wrong; who has what it needs may let go. */
+async function finally_<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof PegasusError) || error.retryable || error.code === 'CONFLICT') throw error;
+    throw ApplicationFailure.nonRetryable(error.message, error.code);
+  }
+}
+
+async function open(
+  { models, workspace, heartbeatTimeoutMs, shell, fetcher }: HostParts,
+  { task, model, depth, where }: OpenInput,
+): Promise<Opened> {
+  const { isolation } = where;
+  const chosen = models.get(model);
+  await workspace.openTier(where);
+  const names = toolsOf(isolation, task.permissionMode === 'plan');
+  return {
+    model: chosen.engine.model,
+    prices: models.prices,
+    system: systemOf(task),
+    tools: [...functionSchemas(names, { shell, fetcher }), ...childFunctions(isolation, depth)],
+    answerTokens: chosen.answerTokens,
+    contextTokens: chosen.contextTokens,
+    heartbeatTimeoutMs,
+  };
+}
+
+/** Invariant 3. */
+async function askModel(
+  { models, workspace }: HostParts,
+  transcripts: Transcripts,
+  input: ModelInput,
+  signal: AbortSignal,
+): Promise<Turn> {
+  const { where, records, model, turn, maxTokensOut, timeoutMs } = input;
+  await workspace.recorder.write(where.dispatchId, records);
+  const keeper = new TurnKeeper(folderOf(workspace, where));
+  const kept = await keeper.find(turn);
+  if (kept) return kept;
+  const transcript = transcripts.joined(keyOf(where), input);
+  if (!transcript) throw transcriptNeeded();
+  const { messages, tools } = transcript;
+  const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  failpoint('agents.turn.asked');
+  const answer = await asked(models.get(model).engine, { messages, tools, maxTokensOut, timeoutMs }, until);
+  failpoint('agents.turn.answered');
+  await keeper.keep(turn, answer);
+  failpoint('agents.turn.kept');
+  return answer;
+}
+
+async function asked(
+  engine: Engine,
+  request: Parameters<Engine['turn']>[0],
+  signal: AbortSignal,
+): Promise<Turn> {
+  try {
+    return await engine.turn(request, signal);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'TimeoutError')
+      throw ApplicationFailure.nonRetryable('The model did not answer in time.', FAILURES.engineFailed);
+    if (!(error instanceof EngineError)) throw error;
+    const type = error.wasRefused ? FAILURES.engineRefused : FAILURES.engineFailed;
+    // The engine has tried again where that was of any use.
+    throw ApplicationFailure.nonRetryable(error.message, type);
+  }
+}
+
+/** Invariants 1 and 2. */
+async function attempt(parts: HostParts, input: AttemptInput, signal: AbortSignal): Promise<Attempt> {
+  const { where, records, call, ceiling, ...given } = input;
+  const { workspace, shell, fetcher } = parts;
+  await workspace.recorder.write(where.dispatchId, records);
+  failpoint('agents.call.recorded');
+  const fold = foldOf(await traitsOf(join(workspace.root, '.pugi')));
+  const from = performance.now();
+  const tier = await workspace.tierOf(where, WRITING.has(call.name), signal);
+  const waitedMs = Math.round(performance.now() - from);
+  const attempted = await attemptCall(
+    {
+      log: workspace.log,
+      taskId: where.taskId,
+      workspace: new Workspace(tier.root, tier.stage),
+      permissions: new PermissionEngine(ceiling, fold),
+      ceiling,
+      journal: journalOf(workspace, where),
+      starter: tier.lease?.command.bind(tier.lease),
+      signal,
+      shell,
+      fetcher,
+    },
+    call,
+    given,
+  );
+  // One that has lost the workspace is made again, when it is this dispatch's turn.
+  if (attempted.outcome?.ok === false) await tier.check();
+  failpoint('agents.call.made');
+  return waitedMs > WAITED_MS ? { ...attempted, waitedMs } : attempted;
+}
+
+/** What the tier has come to is known before anybody is told that the dispatch has shipped. */
+async function close(
+  { workspace }: HostParts,
+  { where, records, result, merge, endedAs }: CloseInput,
+): Promise<SubagentResult> {
+  const closed = await workspace.closeTier(where, result, merge);
+  failpoint('agents.close.tier');
+  const isLost = result.status === 'shipped' && closed.status !== 'shipped';
+  await workspace.recorder.write(where.dispatchId, isLost ? records.map(asFailed(closed)) : records);
+  failpoint('agents.close.recorded');
+  if (endedAs !== undefined) {
+    const { tokensIn, tokensOut } = closed;
+    const body = {
+      kind: 'status',
+      state: 'ENDED',
+      question: null,
+      result: closed,
+      tokensIn,
+      tokensOut,
+    } as const;
+    await workspace.recorder.write(where.dispatchId, [{ n: endedAs, body }]);
+    failpoint('agents.close.ended');
+  }
+  await journalOf(workspace, where).clear();
+  await new TurnKeeper(folderOf(workspace, where)).clear();
+  return closed;
+}
+
+function asFailed({ summary }: SubagentResult): (record: NumberedRecord) => NumberedRecord {
+  return (record) => {
+    const { n, body } = record;
+    if (body.kind !== 'event' || body.event.type !== 'subagent.completed') return record;
+    const { taskId, role, personaSlug, timestamp } = body.event;
+    const error = printableLine(summary);
+    const event = { type: 'subagent.failed', taskId, role, personaSlug, error, timestamp } as const;
+    return { n, body: { kind: 'event', event } };
+  };
+}
+
+function transcriptNeeded(): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: 'The messages before are not here.',
+    type: FAILURES.transcriptNeeded,
+    nonRetryable: true,
+    // As it is to be after a restart.
+    category: ApplicationFailureCategory.BENIGN,
+  });
+}
+
+/** Signs of life while it works; the signal is aborted when the dispatch is cancelled. */
+async function alive<T>(
+  { heartbeatTimeoutMs }: HostParts,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
+  try {
+    return await finally_(work(context.cancellationSignal));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+const keyOf = ({ dispatchId, taskId }: Where): string => `${dispatchId}/${taskId}`;
+
+function folderOf({ root }: HostWorkspace, { dispatchId, taskId }: Where): string {
+  return join(root, '.pugi', 'dispatches', dispatchId, encodeURIComponent(taskId));
+}
+
+function journalOf(workspace: HostWorkspace, where: Where): CallJournal {
+  return new CallJournal(join(folderOf(workspace, where), 'calls'));
+}

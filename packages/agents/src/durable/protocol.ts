@@ -1,0 +1,100 @@
+import { type DispatchRun } from '@pegasus-workflows/contracts';
+import { type Isolation, type SubagentResult, type SubagentTask } from '@pegasus-workflows/contracts/agents';
+import { type PriceTable } from '../budgets/prices.js';
+import { type Attempt, type AttemptGiven } from '../dispatch/run.js';
+import { type Message, type ToolCall, type Turn } from '../engines/engine.js';
+import type { LogBody } from '../log/records.js';
+import { type Ceiling } from '../permissions/ceiling.js';
+
+/**
+ * Job: what the workflow of a dispatch asks of the host that has the workspace. Each call is an activity: what it answers
+ * is in the run's history, and it is made again only while no answer is there.
+ *
+ * Boundary: plain data. The workflow says what is to be done and under which key; the host does it once for each key.
+ *
+ * Invariants
+ * 1. Records are numbered by the workflow, and come with the next call, in order, from the first that the host may not
+ *    have yet: it writes each once.
+ * 2. A call of a tool has a key of its own, which stays the same however often it is tried.
+ */
+export interface Where extends Pick<DispatchRun, 'tenantId' | 'workspace' | 'dispatchId'> {
+  /** Of the dispatch, or of a child that runs inside of it. */
+  taskId: string;
+  isolation: Isolation;
+}
+
+export interface NumberedRecord {
+  n: number;
+  body: LogBody;
+}
+
+export interface OpenInput {
+  where: Where;
+  task: SubagentTask;
+  model: string | null;
+  depth: number;
+}
+
+/** What the workflow has to know of the host; it stays what it was when the dispatch was opened. */
+export interface Opened {
+  model: string;
+  prices: PriceTable;
+  system: string;
+  tools: readonly object[];
+  answerTokens: number;
+  contextTokens: number;
+  /** After so long without a sign of life a call is made again, on whatever host there is. Milliseconds. */
+  heartbeatTimeoutMs: number;
+}
+
+export interface ModelInput {
+  where: Where;
+  records: readonly NumberedRecord[];
+  model: string;
+  turn: number;
+  transcript: TranscriptPart;
+  tools: readonly object[] | 'as before';
+  maxTokensOut: number;
+  timeoutMs: number;
+}
+
+/** Messages from a place on; the host has those before, of the same generation, or says that it needs all of them. */
+export interface TranscriptPart {
+  generation: number;
+  from: number;
+  messages: readonly Message[];
+}
+
+export interface AttemptInput extends AttemptGiven {
+  where: Where;
+  records: readonly NumberedRecord[];
+  call: ToolCall;
+  ceiling: Ceiling;
+}
+
+export interface CloseInput {
+  where: Where;
+  records: readonly NumberedRecord[];
+  result: SubagentResult;
+  merge: DispatchRun['merge'];
+  /** The record that says how all of it ended; absent for a child. */
+  endedAs?: number;
+}
+
+export interface DispatchActivities {
+  openDispatch(input: OpenInput): Promise<Opened>;
+  askModel(input: ModelInput): Promise<Turn>;
+  attemptCall(input: AttemptInput): Promise<Attempt>;
+  writeRecords(input: { where: Where; records: readonly NumberedRecord[] }): Promise<void>;
+  /** Ends what the tier has begun. Answers the result with what came of that. */
+  closeDispatch(input: CloseInput): Promise<SubagentResult>;
+}
+
+/** Types of failures that the workflow knows. */
+export const FAILURES = {
+  /** The host has not the messages before. */
+  transcriptNeeded: 'TRANSCRIPT_NEEDED',
+  /** The model's server certainly did not work on it. */
+  engineRefused: 'ENGINE_REFUSED',
+  engineFailed: 'ENGINE_FAILED',
+} as const;

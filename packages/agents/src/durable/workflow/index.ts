@@ -1,0 +1,1 @@
+export { pegasusDispatch } from './dispatch.js';

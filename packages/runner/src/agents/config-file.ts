@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { describeIssue, idSchema, workspaceNameSchema } from '@pegasus-workflows/contracts';
+import { parse } from 'smol-toml';
+import { z } from 'zod';
+
+/**
+ * The file of an agent host: which workspaces of this machine it offers to whom, and with which models. It names the
+ * variables that hold keys, and holds none itself.
+ */
+const path = z.string().min(1, 'must not be empty');
+const tokens = z.number().int('must be a whole number').positive('must be greater than 0');
+const dollars = z.number().nonnegative('must not be negative');
+
+const workspaceSchema = z.strictObject({
+  name: workspaceNameSchema,
+  /** Relative to the file. */
+  path,
+  /** A tenant's id; unless given, the platform's own tenant. */
+  tenant: idSchema.optional(),
+});
+
+const common = {
+  /** As its server knows it. */
+  name: z.string().min(1, 'must not be empty').max(200),
+  'answer-tokens': tokens.default(8_192),
+  'context-tokens': tokens.default(128_000),
+};
+const price = {
+  /** Dollars for a million tokens. */
+  'input-price': dollars,
+  'output-price': dollars,
+  'cached-input-price': dollars.optional(),
+};
+
+const modelSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('openai-compatible'),
+    ...common,
+    ...price,
+    'base-url': z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }),
+    /** The variable that holds the key. */
+    'api-key-env': z.string().min(1).optional(),
+  }),
+  /** Plays a file of turns: for tests of what is around a model. */
+  z.strictObject({
+    kind: z.literal('scripted'),
+    ...common,
+    'input-price': dollars.default(0),
+    'output-price': dollars.default(0),
+    transcript: path,
+  }),
+]);
+export type ModelConfig = z.output<typeof modelSchema>;
+
+export const hostFileSchema = z.strictObject({
+  workspaces: z.array(workspaceSchema).min(1, 'name at least one [[workspaces]]').max(1_000),
+  models: z.array(modelSchema).min(1, 'name at least one [[models]]').max(100),
+});
+export type HostFile = z.output<typeof hostFileSchema>;
+
+/** Throws one sentence that names the file, the field and what is wrong with it. Paths are absolute afterwards. */
+export async function readHostFile(file: string): Promise<HostFile> {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new Error(`${file}: ${why}`, { cause });
+  };
+  let text = '';
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    refuse('it cannot be read; write it as docs/agents.md says, or leave the setting out', error);
+  }
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    refuse(`it is no TOML: ${error instanceof Error ? error.message.split('\n')[0] : ''}`, error);
+  }
+  const parsed = hostFileSchema.safeParse(raw);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return refuse(
+      `${issue?.path.map(String).join('.') || 'it'} ${issue ? describeIssue(issue) : 'is not usable'}`,
+    );
+  }
+  const { workspaces, models } = parsed.data;
+  const twice = (names: string[]): string | undefined => names.find((name, at) => names.indexOf(name) !== at);
+  const same =
+    twice(models.map(({ name }) => name)) ?? twice(workspaces.map((one) => `${one.tenant}/${one.name}`));
+  if (same !== undefined) refuse(`${JSON.stringify(same)} is there twice; give each a name of its own`);
+  const absolute = (named: string): string => (isAbsolute(named) ? named : resolve(dirname(file), named));
+  return {
+    workspaces: workspaces.map((one) => ({ ...one, path: absolute(one.path) })),
+    models: models.map((one) =>
+      one.kind === 'scripted' ? { ...one, transcript: absolute(one.transcript) } : one,
+    ),
+  };
+}
+
+/** The variables that hold the models' keys. */
+export function keyVariables({ models }: HostFile): string[] {
+  return models.flatMap((one) =>
+    one.kind === 'openai-compatible' && one['api-key-env'] !== undefined ? [one['api-key-env']] : [],
+  );
+}

@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { aiSdkEngine, ScriptedEngine, scriptedTurnSchema, type Engine } from '@pegasus-workflows/agents';
+import { Models, type HostModel } from '@pegasus-workflows/agents/durable';
+import { z } from 'zod';
+import { type ModelConfig } from './config-file.js';
+
+/** The models of a host's file. Throws where a key or a transcript is missing, naming which. */
+export async function modelsOf(configs: readonly ModelConfig[], env: NodeJS.ProcessEnv): Promise<Models> {
+  const models: HostModel[] = [];
+  for (const config of configs) {
+    const engine = await engineOf(config, env);
+    models.push({
+      engine,
+      answerTokens: config['answer-tokens'],
+      contextTokens: config['context-tokens'],
+    });
+  }
+  const prices = Object.fromEntries(configs.map((config) => [config.name, priceOf(config)]));
+  return new Models(models, { models: prices, allowUnknown: false });
+}
+
+async function engineOf(config: ModelConfig, env: NodeJS.ProcessEnv): Promise<Engine> {
+  if (config.kind === 'scripted') return scripted(config.transcript, config.name);
+  const variable = config['api-key-env'];
+  const apiKey = variable === undefined ? undefined : env[variable];
+  if (variable !== undefined && !apiKey)
+    throw new Error(
+      `models.${config.name}.api-key-env: the variable ${variable} is not set for the agent host`,
+    );
+  return aiSdkEngine({
+    model: config.name,
+    baseURL: config['base-url'],
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
+}
+
+async function scripted(file: string, name: string): Promise<Engine> {
+  const turns = z.array(scriptedTurnSchema).safeParse(JSON.parse(await readFile(file, 'utf8')));
+  if (!turns.success) throw new Error(`models.${name}.transcript: ${file} is no list of turns`);
+  return new ScriptedEngine(turns.data, name);
+}
+
+function priceOf(config: ModelConfig): Models['prices']['models'][string] {
+  const cached = config.kind === 'scripted' ? undefined : config['cached-input-price'];
+  return {
+    inputPerMillion: config['input-price'],
+    outputPerMillion: config['output-price'],
+    ...(cached === undefined ? {} : { cachedInputPerMillion: cached }),
+  };
+}
