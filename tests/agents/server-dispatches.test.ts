@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { dispatchSchema, dispatchSummarySchema, type Dispatch } from '@pegasus-workflows/contracts';
+import {
+  DISPATCHES_OPEN_MAX,
+  dispatchSchema,
+  dispatchSummarySchema,
+  type Dispatch,
+} from '@pegasus-workflows/contracts';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
 import { expectGolden } from '../server/golden.js';
@@ -265,5 +271,23 @@ forEachDialect('dispatches', (open) => {
     );
     server.resetClock();
     await stage.host();
+  });
+
+  it('are refused beyond so many that have not ended', async () => {
+    const { agentDispatches } = schema;
+    const { id: tenantId } = server.tenants.a;
+    const { task } = await stage.dispatch();
+    const values = Array.from({ length: DISPATCHES_OPEN_MAX }, () => ({
+      ...{ id: randomUUID(), tenantId, workspace: 'shop', merge: 'leave' as const, state: 'QUEUED' as const },
+      ...{ task, role: task.role, permissionMode: task.permissionMode, title: 'one of many' },
+    }));
+    await server.services.db.system((tx) => tx.insert(agentDispatches).values(values));
+    expect(await stage.asA('POST', '', { body: stage.request() })).toEqual(
+      failure(429, 'CONCURRENCY_LIMIT', /^\d+ dispatches of this tenant have not ended, which is the limit/),
+    );
+    await server.services.db.system((tx) =>
+      tx.delete(agentDispatches).where(eq(agentDispatches.title, 'one of many')),
+    );
+    expect((await stage.dispatch()).state).toBe('QUEUED');
   });
 });

@@ -9,8 +9,8 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { schema } from '../../packages/server/src/index.js';
 import { TemporalError, type TemporalPort } from '../../packages/server/src/infra/temporal.js';
-import { over } from '../executions/support.js';
-import { forEachDialect, testServer, type TestServer } from '../server/support.js';
+import { over, temporalClient } from '../executions/support.js';
+import { forEachDialect, openAnyDialect, testServer, type TestServer } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { workflowRow } from '../support/workflow-row.js';
 import { workOn } from './support/dispatch-worker.js';
@@ -273,4 +273,43 @@ forEachDialect('runs of dispatches', (open) => {
     );
     expect(left).toEqual([]);
   });
+});
+
+it('what a run is told is in Temporal with the tenant’s key alone', async () => {
+  const server = await testServer(await openAnyDialect(), temporal, { PEGASUS_PAYLOAD_ENCRYPTION: 'on' });
+  const { client, close } = await temporalClient(temporal);
+  try {
+    const stage = agentStage(server);
+    const tenantId = server.tenants.a.id;
+    await stage.host();
+    const task = { role: 'coder', prompt: 'a-word-of-the-prompt', permissionMode: 'ask' } as const;
+    const { id } = await stage.dispatch({ task });
+    await stage.drain();
+    const question = questionOf({ id: 'a-word-of-the-question' });
+    await stage.reported(id, 1, { state: 'WAITING', question });
+    await stage.asA('POST', `/${id}/answer`, { body: { questionId: question.id, answer: 'refused' } });
+    await stage.drain();
+    const { events } = await client.workflow.getHandle(dispatchRunId(tenantId, id)).fetchHistory();
+    const payloads = events!.flatMap(
+      ({
+        workflowExecutionStartedEventAttributes: begun,
+        workflowExecutionSignaledEventAttributes: signal,
+      }) => begun?.input?.payloads ?? signal?.input?.payloads ?? [],
+    );
+    expect(payloads).toHaveLength(2);
+    for (const { data } of payloads) expect(Buffer.from(data!).toString()).not.toContain('a-word-of');
+    // The same, by those who have the key.
+    const exported = await server.services.temporal.exportHistory(dispatchRunId(tenantId, id), 1024 * 1024);
+    if (typeof exported !== 'object') throw new Error('the run has no history');
+    const text = Buffer.from(exported.eventsJson).toString();
+    const read = [...text.matchAll(/"data":\s*"([\w+/=]+)"/g)].map(([, data]) =>
+      Buffer.from(data!, 'base64').toString(),
+    );
+    expect(read.join()).toContain('a-word-of-the-prompt');
+    const run = await server.services.temporal.describe(dispatchRunId(tenantId, id));
+    await server.services.temporal.terminate(dispatchRunId(tenantId, id), run!.runId, 'the test is over');
+  } finally {
+    await close();
+    await server.close();
+  }
 });

@@ -6,12 +6,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * these are short: they would begin last, one of them alone at the end.
  */
 const SLOW = [
+  'tests/agents/dispatch-crash.test.ts',
+  'tests/attacks/attacks.test.ts',
   'tests/fault/instants.test.ts',
   'tests/fault/failpoints.test.ts',
   'tests/packaging/tarballs.test.ts',
   'tests/cli/outputs/outputs.test.ts',
   'tests/fault/load.test.ts',
   'tests/events/under-fire.test.ts',
+  'tests/agents/server-crash.test.ts',
+  'tests/agents/isolation-killed.test.ts',
   'tests/triggers/crash.test.ts',
   'tests/runner/runner.test.ts',
   'tests/batches/crash.test.ts',

@@ -95,7 +95,8 @@ export class Shipper {
     const standing = lines.reduce(standingAfter, before);
     const last = lines.at(-1)!;
     if (events.length > 0 || standing !== before) {
-      const answer = await this.options.send(dispatchId, { at: last.of!.n, events, ...standing });
+      const report = storable({ at: last.of!.n, events, ...standing });
+      const answer = await this.options.send(dispatchId, report);
       if (answer === 'refused') this.options.onRefused(dispatchId);
     }
     await writeFileAtomic(this.options.file, JSON.stringify({ seq: last.seq }), 0o600);
@@ -116,6 +117,13 @@ function standingAfter(before: Standing, { body }: LogLine): Standing {
   if (body.kind !== 'status') return before;
   const { kind: _, ...standing } = body;
   return standing;
+}
+
+/** A model may write what no database keeps: a zero character, half of a pair. The log has it as it was. */
+function storable(report: DispatchReport): DispatchReport {
+  const text = (value: unknown): unknown =>
+    typeof value === 'string' ? value.replace(/\0|\p{Cs}/gu, '\ufffd') : value;
+  return JSON.parse(JSON.stringify(report), (_key, value: unknown) => text(value)) as DispatchReport;
 }
 
 async function placeIn(file: string): Promise<number> {
