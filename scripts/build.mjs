@@ -60,7 +60,15 @@ async function bundleDispatchWorkflow(root) {
   const { code } = await bundleWorkflowCode({ workflowsPath: workflow, logger });
   const folder = path.join(root, 'packages', 'runner', 'dist', 'start');
   await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'dispatch-workflow.js'), code);
+  await writeFile(path.join(folder, 'dispatch-workflow.js'), withEmptyMap(code));
+}
+
+/** A host reads the map for every workspace when it starts, and it is most of the file; a worker wants there to be one. */
+function withEmptyMap(code) {
+  const map = { version: 3, sources: [], names: [], mappings: '' };
+  const inline = Buffer.from(JSON.stringify(map)).toString('base64');
+  const at = code.lastIndexOf('//# sourceMappingURL=data:');
+  return `${code.slice(0, at)}//# sourceMappingURL=data:application/json;base64,${inline}\n`;
 }
 
 async function bundleCommand(root) {

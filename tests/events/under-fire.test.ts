@@ -19,7 +19,7 @@ import { Emitter, Server, setTheScene, type Scene } from './fire.js';
  * exactly one execution, and Temporal has exactly one run of each. `npm run test:fire` does it with 5 000 events;
  * `PEGASUS_FIRE_EVENTS` says how many. Among all other tests there are fewer, and every failpoint all the same.
  */
-const EVENTS = Number(process.env['PEGASUS_FIRE_EVENTS'] ?? 500);
+const EVENTS = Number(process.env['PEGASUS_FIRE_EVENTS'] ?? 300);
 const FAILPOINTS = [
   'outbox.claimed=kill@2',
   // The kill before this one may have left no more than one item.

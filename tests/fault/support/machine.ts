@@ -18,6 +18,7 @@ import { type PlatformOptions } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { expect } from 'vitest';
 import { tenantConverter } from '../../support/decoding.js';
+import { copyPgliteTemplate } from '../../support/pglite-template.js';
 import { eventually } from '../../support/wait.js';
 import { descendantsOf, type ProcessInfo } from './processes.js';
 
@@ -62,6 +63,7 @@ export class Machine {
   static async start(env: Record<string, string> = {}): Promise<Machine> {
     const home = await mkdtemp(join(tmpdir(), 'pegasus-fault-'));
     await mkdir(join(home, 'arm'));
+    await copyPgliteTemplate(join(home, 'data', 'db'));
     const machine = new Machine(home, {
       // The third party of the suites is on this machine.
       PEGASUS_EGRESS_ALLOW: '127.0.0.1',

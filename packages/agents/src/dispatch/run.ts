@@ -11,12 +11,13 @@ import {
   closeChild,
   grantCall,
   openChild,
+  restOf,
   settleCall,
   type Account,
   type Grant,
   type WholeBudget,
 } from '../budgets/ledger.js';
-import { type PriceTable } from '../budgets/prices.js';
+import { MICRO, type PriceTable } from '../budgets/prices.js';
 import { EngineError, type ToolCall, type Turn, type TurnRequest } from '../engines/engine.js';
 import type { LogBody } from '../log/records.js';
 import { type Decision } from '../permissions/decide.js';
@@ -296,7 +297,11 @@ async function makeCalls(
   const settled = await Promise.allSettled(
     calls.map((call, at) => {
       if (call.name === DISPATCH_FUNCTION && steps.dispatch)
-        return handOn(call, plan, steps.dispatch.bind(steps), steps, state, noted[at]!);
+        return handOn(call, plan, steps.dispatch.bind(steps), steps, state, {
+          noted: noted[at]!,
+          // What is left is for this one and those that are yet to begin.
+          sharers: calls.slice(at).filter(({ name }) => name === DISPATCH_FUNCTION).length,
+        });
       return makeCall(call, `${state.turns}.${at + before}`, steps, state, noted[at]!);
     }),
   );
@@ -376,7 +381,7 @@ async function handOn(
   dispatch: NonNullable<DispatchSteps['dispatch']>,
   steps: DispatchSteps,
   state: DispatchState,
-  noted: Noted,
+  { noted, sharers }: { noted: Noted; sharers: number },
 ): Promise<Outcome> {
   const said = (ok: boolean, text: string, filesChanged: readonly string[] = []): Outcome => ({
     ok,
@@ -389,7 +394,8 @@ async function handOn(
     return said(false, `There have been ${CHILDREN_MAX} subagents already, which is the limit.`);
   const child = childTask(call, task.id, state.children + 1);
   if (typeof child === 'string') return said(false, child);
-  const opened = openChild(state.account, child.id, budgetOf(child), steps.now());
+  const budget = shareOf(budgetOf(child), state.account, sharers);
+  const opened = openChild(state.account, child.id, budget, steps.now());
   if ('exhausted' in opened) return said(false, opened.exhausted.detail);
   state.children += 1;
   state.account = opened.account;
@@ -397,6 +403,16 @@ async function handOn(
   state.account = closeChild(state.account, child.id, account);
   noted.waitedMs = waitedMs;
   return said(true, toldOf(result), result.filesChanged);
+}
+
+/** Children that begin at once have equal parts of what is left, at most. */
+function shareOf(budget: WholeBudget, account: Account, sharers: number): WholeBudget {
+  const { tokens, cost } = restOf(account);
+  return {
+    ...budget,
+    tokens: Math.min(budget.tokens, Math.floor(tokens / sharers)),
+    dollars: Math.min(budget.dollars, cost / MICRO / sharers),
+  };
 }
 
 /** A role's budget, tightened by its task's. */

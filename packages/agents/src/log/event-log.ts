@@ -44,6 +44,7 @@ export class EventLog {
   #writing: Promise<void> | undefined;
   /** Why nothing is written any more. */
   #ended: Error | undefined;
+  readonly #lost = new AbortController();
 
   private constructor(
     readonly folder: string,
@@ -69,6 +70,11 @@ export class EventLog {
       await unlock();
       throw error;
     }
+  }
+
+  /** Aborted when nothing can be written here any more, though it was not closed: whoever goes on opens it again. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
   }
 
   /** The last line that is on disk: whoever keeps its digest elsewhere sees when the end was cut off. */
@@ -101,6 +107,7 @@ export class EventLog {
       'Another process has taken over the event log, since this one was stopped for too long.',
       { cause },
     );
+    this.#lost.abort(this.#ended);
   }
 
   async #write(): Promise<void> {
@@ -112,6 +119,7 @@ export class EventLog {
       } catch (error) {
         // What is on disk now is not known; whoever opens the log again finds out.
         this.#ended ??= error instanceof Error ? error : new Error(String(error));
+        this.#lost.abort(this.#ended);
         for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error);
       }
     }

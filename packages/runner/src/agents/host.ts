@@ -129,13 +129,17 @@ export class AgentHost {
           shutdownGraceTime: GRACE,
         });
         const running = worker.run();
-        const stop = (): void => worker.shutdown();
-        this.#stopping.signal.addEventListener('abort', stop, { once: true });
-        if (this.#stopping.signal.aborted) stop();
+        const stop = (): void => {
+          if (worker.getState() === 'RUNNING') worker.shutdown();
+        };
+        // A log that can be written no more is opened anew (invariant 1).
+        const ending = AbortSignal.any([this.#stopping.signal, workspace.log.lost]);
+        ending.addEventListener('abort', stop, { once: true });
+        if (ending.aborted) stop();
         this.#ready.add(hosted);
         logger.info({ tenantId, workspace: name }, 'a workspace is worked on');
         await running;
-        this.#stopping.signal.removeEventListener('abort', stop);
+        ending.removeEventListener('abort', stop);
       } finally {
         await connection.close();
       }

@@ -10,6 +10,7 @@ import { ServerClient } from '../supervisor/server-client.js';
 import { readHostFile } from './config-file.js';
 import { AgentHost, hostedWorkspaces } from './host.js';
 import { modelsOf } from './models.js';
+import { installHostRuntime } from './runtime.js';
 import { parseHostSettings } from './settings.js';
 
 const SHUTDOWN_MS = 18_000;
@@ -20,6 +21,7 @@ const logger = createLogger('agents');
 
 runMain(logger, async () => {
   const settings = parseHostSettings();
+  installHostRuntime(logger);
   const file = await readHostFile(settings.file);
   const { sandbox: mode, egress } = settings;
   const shell = await openShell({ mode, egress, logger });
