@@ -102,9 +102,9 @@ async function eventTypes(id: string): Promise<string[]> {
 it(
   'undisturbed, does what the transcript says',
   async () => {
-    calm = await ended((await dispatch('calm')).id);
+    calm = await ended((await dispatch('one')).id);
     expect(calm.result).toMatchObject({ status: 'shipped', summary: 'counted', ...usageOf(script) });
-    expect(await filesIn(home.workspace('calm'))).toEqual(counted(TURNS));
+    expect(await filesIn(home.workspace('one'))).toEqual(counted(TURNS));
   },
   3 * MINUTES,
 );
