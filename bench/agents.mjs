@@ -19,7 +19,7 @@ const script = [
         arguments: {
           path: 'count.txt',
           old_string: `line ${n}\n`,
-          XX,
+          new_string: `line ${n}\nline ${n + 1}\n`,
         },
       },
     ],
