@@ -32,3 +32,13 @@ async function writeStaged(path: string, content: string, mode: number): Promise
   }
   return staged;
 }
+
+/** A name that was made or changed in a folder survives a loss of power only once the folder is written. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -18,6 +18,7 @@ import {
   type WholeBudget,
 } from '../budgets/ledger.js';
 import { MICRO, type PriceTable } from '../budgets/prices.js';
+import { messageOf } from '../error-text.js';
 import { EngineError, type ToolCall, type Turn, type TurnRequest } from '../engines/engine.js';
 import type { LogBody } from '../log/records.js';
 import { type Decision } from '../permissions/decide.js';
@@ -423,8 +424,4 @@ export function budgetOf({ role, budget }: SubagentTask): WholeBudget {
 
 function refusal({ rule, why }: Decision): Blocked {
   return new Blocked(rule === 'mode:plan' ? 'plan_mode_refused' : 'permission_denied', `${why} (${rule})`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

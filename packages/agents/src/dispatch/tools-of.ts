@@ -3,6 +3,13 @@ import { DEPTH_MAX, dispatchFunction } from './children.js';
 
 const READING: readonly AgentTool[] = ['read', 'grep', 'glob', 'fetch'];
 
+/** Tools that replace files; whether they may depends on what was read. */
+export const FILE_WRITING: ReadonlySet<string> = new Set([
+  'write',
+  'edit',
+  'multi_edit',
+] satisfies AgentTool[]);
+
 /** Tools of a tier: what it could never do is not even told to the model. */
 export function toolsOf(isolation: Isolation, isReadOnly: boolean): readonly AgentTool[] {
   if (isolation === 'prompt_only') return [];

@@ -8,6 +8,7 @@ import {
   type ToolCallUpdate,
 } from '@agentclientprotocol/sdk';
 import { printableLine } from '@pegasus-workflows/contracts/agents';
+import { messageOf } from '../error-text.js';
 
 /** What an agent may ask of us. It is told only of what is there. */
 export interface AcpHandlers {
@@ -127,6 +128,6 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 
 /** The agent's answer to what it asked for: one line, without a stack. */
 function toldTo(error: unknown): never {
-  const message = printableLine(error instanceof Error ? error.message : String(error));
+  const message = printableLine(messageOf(error));
   throw new RequestError(-32_603, message || 'It failed.');
 }

@@ -56,6 +56,7 @@ async function* messagesOf(
         `The agent wrote a line that is no message of the Agent Client Protocol${said && `: ${said}`}.`,
       );
     }
+    // The schema holds what the framing needs; the package parses the rest of a message itself.
     yield parsed.data as unknown as AnyMessage;
   }
   return undefined;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   chmod,
   lstat,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { sha256 } from '../digest.js';
 import { NO_FILE_MODE, type Changed, type Git } from './git.js';
 import { codeOf, goneAs } from './lease-folder.js';
 import { type WriterLease } from './lease.js';
@@ -174,10 +174,7 @@ async function printOf(path: string): Promise<string | undefined> {
   });
   if (found?.isSymbolicLink()) return `link ${await readlink(path)}`;
   if (!found?.isFile()) return undefined;
-  const digest = createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
-  return `${found.mode & 0o100 ? 'program' : 'file'} ${digest}`;
+  return `${found.mode & 0o100 ? 'program' : 'file'} ${sha256(await readFile(path))}`;
 }
 
 async function isThere(path: string): Promise<boolean> {

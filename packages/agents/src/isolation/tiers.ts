@@ -4,6 +4,7 @@ import {
   type SubagentResult,
 } from '@pegasus-workflows/contracts/agents';
 import { PegasusError } from '@pegasus-workflows/contracts';
+import { messageOf } from '../error-text.js';
 import { WriterLease } from './lease.js';
 import { mergeTree, settleMerges, type MergeOutcome } from './merge.js';
 import { leaseFolder } from './tree-state.js';
@@ -176,8 +177,4 @@ function mergeNote(merged: MergeOutcome, branch: string): string {
     return `The merge is blocked (${[merged.why, ...merged.files.slice(0, 10)].join(' ')}); ${left}`;
   const paths = merged.status === 'conflict' ? merged.conflicts.slice(0, 10).map(({ path }) => path) : [];
   return `The merge has conflicts in ${paths.join(', ')}; ${left}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

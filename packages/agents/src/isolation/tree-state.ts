@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
+import { sha256 } from '../digest.js';
 import { goneAs } from './lease-folder.js';
 import { WriterLease } from './lease.js';
 import { processSchema } from './processes.js';
@@ -42,7 +43,7 @@ export function treeName(taskId: string): string {
     .replace(/[^A-Za-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 40);
-  const digest = createHash('sha256').update(taskId).digest('hex').slice(0, 10);
+  const digest = sha256(taskId).slice(0, 10);
   return `${readable.replace(/-+$/, '') || 'task'}-${digest}`;
 }
 export const branchOf = (taskId: string): string => `pugi/${treeName(taskId)}`;

@@ -1,5 +1,6 @@
 import { open, readdir, readFile, rename, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '@pegasus-workflows/kit/files';
 import { BEGINNING, parseLine, type Head } from './records.js';
 
 /** The files of a log: the one that is written, and those that were full, by the number of their first line. */
@@ -18,16 +19,6 @@ export async function logFiles(folder: string): Promise<string[]> {
 /** Puts the current file aside under the number of its first line. The new one's {@link openCurrent} makes it last. */
 export async function putAside(folder: string, firstSeq: number): Promise<void> {
   await rename(join(folder, CURRENT), join(folder, `events-${String(firstSeq).padStart(12, '0')}.jsonl`));
-}
-
-/** A name that was made or changed in a folder survives a loss of power only once the folder is written. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 export interface Opened {

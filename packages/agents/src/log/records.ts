@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { dispatchReportSchema } from '@pegasus-workflows/contracts';
 import { permissionDecisionSchema, subagentEventSchema } from '@pegasus-workflows/contracts/agents';
 import { z } from 'zod';
+import { sha256 } from '../digest.js';
 
 /** What the log keeps: the events of the wire, and what the wire does not carry. */
 const about = { taskId: z.string().min(1) };
@@ -68,9 +68,7 @@ export function sealed(head: Head, body: LogBody, at: Date, of?: Place): LogLine
 }
 
 export function digestOf({ seq, at, prev, of, body }: Omit<LogLine, 'hash'>): string {
-  return createHash('sha256')
-    .update(JSON.stringify(of ? [seq, at, prev, of, body] : [seq, at, prev, body]))
-    .digest('hex');
+  return sha256(JSON.stringify(of ? [seq, at, prev, of, body] : [seq, at, prev, body]));
 }
 
 /** A line of text; `undefined` for what is none, or has been changed. */

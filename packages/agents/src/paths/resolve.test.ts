@@ -10,7 +10,7 @@ let folder: string;
 let root: string;
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'pegasus-paths-')));
-  root = await workspaceRoot(join(folder, '.')).then((made) => join(made, 'work'));
+  root = await workspaceRoot(join(folder, '.')).then((made) => join(made, 'tree'));
   await mkdir(join(root, 'src/deep'), { recursive: true });
   await mkdir(join(folder, 'outside'));
   await writeFile(join(root, 'src/a'), '');
@@ -49,7 +49,7 @@ describe('a path leads', () => {
     ['home/src', 'src'],
     ['dangling-inside', 'src/new'],
     ['..', undefined],
-    ['../work2', undefined],
+    ['../tree2', undefined],
     ['src/../../outside/secret', undefined],
     ['out', undefined],
     ['out/secret', undefined],
@@ -67,7 +67,7 @@ describe('a path leads', () => {
   );
 
   it('out of the workspace and in again', async () => {
-    expect((await resolvePath(root, '../work/src/a')).real).toBe('src/a');
+    expect((await resolvePath(root, '../tree/src/a')).real).toBe('src/a');
     expect((await resolvePath(root, join(root, 'src/a'))).real).toBe('src/a');
   });
 

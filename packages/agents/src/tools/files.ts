@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { sha256 } from '../digest.js';
 import { type PathRef } from '../permissions/effects.js';
 import { haveRead, lastRead } from './reads.js';
 import { ToolError } from './tool-error.js';
 import { type PreparedCall, type Tool, type ToolContext, type ToolResult } from './tool.js';
-import { sha256, type Workspace } from './workspace.js';
+import { type Workspace } from './workspace.js';
 
 /** Tools that read and write one file: read, write, edit, multi_edit. */
 

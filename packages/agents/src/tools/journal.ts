@@ -1,9 +1,10 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { syncFolder, writeFileAtomic } from '@pegasus-workflows/kit/files';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
+import { sha256 } from '../digest.js';
 import { ToolError } from './tool-error.js';
-import { sha256 } from './workspace.js';
 
 /**
  * Job: remembers which call has done what, so that a call that is made again after a crash does nothing twice.
@@ -96,21 +97,8 @@ export class CallJournal {
   /** On disk when it resolves, its name included. */
   async #put(path: string, value: object): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const temporary = `${path}.new`;
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(value));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-    const folder = await open(this.folder, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await writeFileAtomic(path, JSON.stringify(value), 0o600);
+    await syncFolder(this.folder);
   }
 
   async #get<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {

@@ -1,6 +1,7 @@
 import picomatch from 'picomatch';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
+import { messageOf } from '../error-text.js';
 import { type PathRef } from '../permissions/effects.js';
 import { ToolError } from './tool-error.js';
 import { type Tool, type ToolContext, type ToolResult } from './tool.js';
@@ -102,7 +103,7 @@ function compiled(pattern: string, ignoreCase: boolean): RE2JS {
   try {
     return RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ToolError('BAD_ARGUMENTS', `pattern: ${why}.`);
   }
 }

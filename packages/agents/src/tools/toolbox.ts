@@ -1,6 +1,7 @@
 import { describeIssue } from '@pegasus-workflows/contracts';
 import { type AgentTool } from '@pegasus-workflows/contracts/agents';
 import { z } from 'zod';
+import { sha256 } from '../digest.js';
 import { type Decision } from '../permissions/decide.js';
 import { bashTool } from './bash.js';
 import { fetchTool } from './fetch.js';
@@ -8,7 +9,6 @@ import { editTool, multiEditTool, readTool, writeTool } from './files.js';
 import { globTool, grepTool } from './search.js';
 import { ToolError } from './tool-error.js';
 import { type Tool, type ToolContext, type ToolPorts, type ToolResult } from './tool.js';
-import { sha256 } from './workspace.js';
 
 const TOOLS: readonly Tool[] = [
   readTool,

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { sha256 } from '../digest.js';
 import { resolvePath } from '../paths/resolve.js';
 import { type PathRef } from '../permissions/effects.js';
 import { ToolError, type ToolErrorCode } from './tool-error.js';
@@ -214,10 +214,6 @@ function staged(stage: string | undefined): (error: unknown) => Promise<never> {
       );
     throw error;
   };
-}
-
-export function sha256(bytes: Buffer | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function shown({ requested }: PathRef): string {

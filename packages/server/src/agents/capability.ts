@@ -2,12 +2,13 @@ import { type OpenAPIHono } from '@hono/zod-openapi';
 import { type EventsCapability } from '../events/capability.js';
 import { type Capability } from '../infra/capability.js';
 import { type AppEnv, type Services } from '../infra/context.js';
+import { type OutboxWorker } from '../infra/outbox.js';
 import { periodic } from '../infra/periodic.js';
 import { Wakeups } from '../infra/wakeups.js';
 import { LiveStreams, STREAM_SETTINGS, type StreamSettings } from '../live/streams.js';
 import { Hosts } from './hosts.js';
 import { agentMetrics } from './metrics.js';
-import { Parents } from './parents.js';
+import { parentsWorker } from './parents.js';
 import { DispatchReconciler } from './reconciler.js';
 import { takeReport } from './reports.js';
 import { mountControls } from './routes-controls.js';
@@ -20,7 +21,7 @@ import { DispatchService } from './service.js';
 export interface AgentsCapability extends Capability {
   readonly service: DispatchService;
   readonly runs: DispatchRuns;
-  readonly parents: Parents;
+  readonly parents: OutboxWorker;
   readonly reconciler: DispatchReconciler;
 }
 
@@ -47,7 +48,7 @@ export function createAgents(
     dispatcher.kick();
   };
   const shared = { db, temporal, logger, clock, onEnded };
-  const parents = new Parents(shared);
+  const parents = parentsWorker(shared);
   const runs = new DispatchRuns({ ...shared, metrics: services.metrics });
   const reconciler = new DispatchReconciler({ ...shared, silentMs: settings.agentSilentMs });
   const service = new DispatchService({ db, clock, hosts, onOrdered: () => runs.kick(), onEnded });

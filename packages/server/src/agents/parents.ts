@@ -9,7 +9,6 @@ import {
   type Finish,
   type OutboxItem,
 } from '../infra/outbox.js';
-import { type Stoppable } from '../infra/periodic.js';
 import { agentDispatches, executions } from '../infra/schema.js';
 import { TemporalError, type TemporalPort } from '../infra/temporal.js';
 
@@ -32,51 +31,36 @@ export interface ParentsParts {
 const MAXIMUM_ATTEMPTS = 50;
 const ASK_AGAIN_MS = 1_000;
 
-export class Parents {
-  readonly #parts: ParentsParts;
-  readonly #worker: OutboxWorker;
+/** Kick it after the commit in which something has ended. */
+export function parentsWorker(parts: ParentsParts): OutboxWorker {
+  return new OutboxWorker({
+    ...parts,
+    topic: 'DISPATCH_ENDED',
+    maximumAttempts: MAXIMUM_ATTEMPTS,
+    retryAfterMs: exponentialBackoff,
+    handle: (item, finish) => tell(parts, item, finish),
+  });
+}
 
-  constructor(parts: ParentsParts) {
-    this.#parts = parts;
-    this.#worker = new OutboxWorker({
-      ...parts,
-      topic: 'DISPATCH_ENDED',
-      maximumAttempts: MAXIMUM_ATTEMPTS,
-      retryAfterMs: exponentialBackoff,
-      handle: (item, finish) => this.#tell(item, finish),
+async function tell(
+  { db, temporal }: ParentsParts,
+  { refId: dispatchId }: OutboxItem,
+  finish: Finish,
+): Promise<void> {
+  const [parent] = await db.system((tx) =>
+    tx
+      .select({ workflowId: executions.temporalWorkflowId })
+      .from(agentDispatches)
+      .innerJoin(executions, eq(executions.id, agentDispatches.parentExecutionId))
+      .where(eq(agentDispatches.id, dispatchId)),
+  );
+  if (parent) {
+    const requestId = `dispatch-ended-${dispatchId}`;
+    const message = { name: DISPATCH_ENDED_SIGNAL, args: [{ dispatchId }], requestId };
+    await temporal.signal(parent.workflowId, message).catch((error: unknown) => {
+      const isAway = error instanceof TemporalError && error.certainty === 'unknown';
+      throw isAway ? new NotNowError(error.message, ASK_AGAIN_MS) : error;
     });
   }
-
-  start(): Stoppable {
-    return this.#worker.start();
-  }
-
-  /** Something has ended: call after the commit. */
-  kick(): void {
-    this.#worker.kick();
-  }
-
-  round(): Promise<number> {
-    return this.#worker.round();
-  }
-
-  async #tell({ refId: dispatchId }: OutboxItem, finish: Finish): Promise<void> {
-    const { db, temporal } = this.#parts;
-    const [parent] = await db.system((tx) =>
-      tx
-        .select({ workflowId: executions.temporalWorkflowId })
-        .from(agentDispatches)
-        .innerJoin(executions, eq(executions.id, agentDispatches.parentExecutionId))
-        .where(eq(agentDispatches.id, dispatchId)),
-    );
-    if (parent) {
-      const requestId = `dispatch-ended-${dispatchId}`;
-      const message = { name: DISPATCH_ENDED_SIGNAL, args: [{ dispatchId }], requestId };
-      await temporal.signal(parent.workflowId, message).catch((error: unknown) => {
-        const isAway = error instanceof TemporalError && error.certainty === 'unknown';
-        throw isAway ? new NotNowError(error.message, ASK_AGAIN_MS) : error;
-      });
-    }
-    await db.system(finish);
-  }
+  await db.system(finish);
 }

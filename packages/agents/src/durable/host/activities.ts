@@ -7,9 +7,8 @@ import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/comm
 import { attemptCall } from '../../dispatch/attempt.js';
 import { type Attempt } from '../../dispatch/run.js';
 import { systemOf } from '../../dispatch/system.js';
-import { childFunctions, toolsOf } from '../../dispatch/tools-of.js';
+import { childFunctions, FILE_WRITING, toolsOf } from '../../dispatch/tools-of.js';
 import { EngineError, type Engine, type Turn } from '../../engines/engine.js';
-import { foldOf, traitsOf } from '../../paths/traits.js';
 import { PermissionEngine } from '../../permissions/decide.js';
 import { CallJournal } from '../../tools/journal.js';
 import { functionSchemas } from '../../tools/toolbox.js';
@@ -51,8 +50,8 @@ export interface HostParts extends ToolPorts {
   heartbeatTimeoutMs: number;
 }
 
-/** Calls that write, for which a tier may have to be waited for. */
-const WRITING: ReadonlySet<string> = new Set(['write', 'edit', 'multi_edit', 'bash']);
+/** Whether a call may write, so that a tier may have to be waited for. */
+const mayWrite = (name: string): boolean => name === 'bash' || FILE_WRITING.has(name);
 /** A shorter wait is none. */
 const WAITED_MS = 1_000;
 
@@ -148,16 +147,15 @@ async function attempt(parts: HostParts, input: AttemptInput, signal: AbortSigna
   const { workspace, shell, fetcher } = parts;
   await workspace.recorder.write(where.dispatchId, records);
   failpoint('agents.call.recorded');
-  const fold = foldOf(await traitsOf(join(workspace.root, '.pugi')));
   const from = performance.now();
-  const tier = await workspace.tierOf(where, WRITING.has(call.name), signal);
+  const tier = await workspace.tierOf(where, mayWrite(call.name), signal);
   const waitedMs = Math.round(performance.now() - from);
   const attempted = await attemptCall(
     {
       log: workspace.log,
       taskId: where.taskId,
       workspace: new Workspace(tier.root, tier.stage),
-      permissions: new PermissionEngine(ceiling, fold),
+      permissions: new PermissionEngine(ceiling, workspace.fold),
       ceiling,
       journal: journalOf(workspace, where),
       starter: tier.lease?.command.bind(tier.lease),

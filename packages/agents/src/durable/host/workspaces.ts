@@ -2,11 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DispatchReport, PegasusError } from '@pegasus-workflows/contracts';
 import { printableLine, type SubagentResult } from '@pegasus-workflows/contracts/agents';
+import { messageOf } from '../../error-text.js';
 import { sweepTrees } from '../../isolation/sweep.js';
 import { openTier, resumeTree, sameFolder, type Tier, type TierRequest } from '../../isolation/tiers.js';
 import { EventLog } from '../../log/event-log.js';
 import { type LogLine } from '../../log/records.js';
 import { workspaceRoot } from '../../paths/resolve.js';
+import { foldOf, traitsOf } from '../../paths/traits.js';
+import { type Fold } from '../../permissions/patterns.js';
 import { type CloseInput, type Where } from '../protocol.js';
 import { Recorder } from './recorder.js';
 import { Shipper } from './shipper.js';
@@ -38,6 +41,8 @@ export class HostWorkspace {
 
   private constructor(
     readonly root: string,
+    /** How the workspace's file system makes names alike. */
+    readonly fold: Fold,
     readonly log: EventLog,
     readonly recorder: Recorder,
     private readonly shipper: Shipper,
@@ -48,6 +53,7 @@ export class HostWorkspace {
     const root = await workspaceRoot(folder);
     const own = join(root, '.pugi');
     await mkdir(own, { recursive: true, mode: 0o700 });
+    const fold = foldOf(await traitsOf(own));
     const log = await EventLog.open(own);
     try {
       const shipper = await Shipper.open({ file: join(own, 'shipped.json'), send: report, ...told });
@@ -58,7 +64,7 @@ export class HostWorkspace {
         noteOpen(open, line);
         late.workspace?.noteWaiting(line);
       });
-      const workspace = (late.workspace = new HostWorkspace(root, log, recorder, shipper));
+      const workspace = (late.workspace = new HostWorkspace(root, fold, log, recorder, shipper));
       await sweepTrees(root, { isOpen: (taskId) => open.has(taskId.split('/')[0]!) });
       return workspace;
     } catch (error) {
@@ -99,8 +105,7 @@ export class HostWorkspace {
       const { notes, filesChanged = result.filesChanged } = await tier.finish(result.status);
       return { ...result, filesChanged, summary: [result.summary, ...notes].join('\n\n') };
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const summary = `What was done in the ${isolation} could not be kept: ${printableLine(why)}`;
+      const summary = `What was done in the ${isolation} could not be kept: ${printableLine(messageOf(error))}`;
       return { ...result, status: 'failed', summary };
     }
   }

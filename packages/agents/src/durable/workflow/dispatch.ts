@@ -21,8 +21,9 @@ import {
   type DispatchSteps,
 } from '../../dispatch/run.js';
 import { type DispatchState } from '../../dispatch/state.js';
-import { mayDispatch } from '../../dispatch/tools-of.js';
+import { FILE_WRITING, mayDispatch } from '../../dispatch/tools-of.js';
 import { type Turn, type TurnRequest } from '../../engines/engine.js';
+import { messageOf } from '../../error-text.js';
 import type { LogBody } from '../../log/records.js';
 import { ceilingsOf, type Ceiling } from '../../permissions/ceiling.js';
 import { ROLE_PROFILES } from '../../roles/registry.js';
@@ -67,7 +68,6 @@ interface Used {
 }
 
 const ARGUMENTS_MAX = 20_000;
-const WRITING: ReadonlySet<string> = new Set(['write', 'edit', 'multi_edit']);
 
 export async function pegasusDispatch(run: DispatchRun, from?: Continued): Promise<SubagentResult> {
   return new DurableDispatch(run, from).result();
@@ -185,7 +185,7 @@ class DurableDispatch {
 
   #steps(where: Where, opened: Opened, ceiling: Ceiling): Omit<DispatchSteps, 'dispatch'> {
     const heartbeat = opened.heartbeatTimeoutMs;
-    const known = { generation: -1, count: 0, hasTools: false };
+    const known = { generation: -1, count: 0 };
     return {
       now: () => Date.now(),
       record: (body) => Promise.resolve(void this.#journal.add(body)),
@@ -208,7 +208,7 @@ class DurableDispatch {
             key,
             ceiling,
             // Whoever does not write has no use for what was read.
-            reads: WRITING.has(call.name) ? reads : {},
+            reads: FILE_WRITING.has(call.name) ? reads : {},
             ...(approved === undefined ? {} : { approved }),
           }),
         ),
@@ -222,7 +222,7 @@ class DurableDispatch {
     request: TurnRequest,
     { maxTokensOut, timeoutMs, model }: Grant,
     state: DispatchState,
-    known: { generation: number; count: number; hasTools: boolean },
+    known: { generation: number; count: number },
   ): Promise<Turn> {
     const { askModel } = activities(timeoutMs + OPEN_MS, opened.heartbeatTimeoutMs);
     const { generation } = state;
@@ -234,7 +234,7 @@ class DurableDispatch {
           model,
           turn: state.turns,
           transcript: { generation, from, messages: request.messages.slice(from) },
-          tools: from > 0 && known.hasTools ? 'as before' : request.tools,
+          tools: from > 0 ? 'as before' : request.tools,
           maxTokensOut,
           timeoutMs,
         }),
@@ -249,7 +249,7 @@ class DurableDispatch {
         throw asEngineError(again);
       });
     }
-    Object.assign(known, { generation, count: request.messages.length, hasTools: true });
+    Object.assign(known, { generation, count: request.messages.length });
     return turn;
   }
 
@@ -342,8 +342,4 @@ class DurableDispatch {
     this.#journal.written(records);
     return answer;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
