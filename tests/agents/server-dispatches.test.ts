@@ -73,7 +73,7 @@ forEachDialect('dispatches', (open) => {
       failure(
         400,
         'VALIDATION_ERROR',
-        /^model: the workspace shop has no model of this name; it has small, large/,
+        /^model: the workspace shop has no model of this name; there are small, large/,
       ),
     );
     expect(await ofB('POST', '', stage.request())).toEqual(

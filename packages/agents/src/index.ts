@@ -32,6 +32,7 @@ export {
 export { costOf, priceTableSchema, type PriceTable, type Usage } from './budgets/prices.js';
 export { EventLog, type EventLogOptions } from './log/event-log.js';
 export { readLog, verifyLog, type Verified } from './log/read-log.js';
+export { standingsIn, type Standing } from './log/standings.js';
 export { type Head, type LogBody, type LogLine } from './log/records.js';
 export { CallJournal } from './tools/journal.js';
 export { type Reads } from './tools/reads.js';

@@ -36,8 +36,18 @@ export const dispatchTaskSchema = subagentTaskSchema.extend({
   deniedPaths: z.array(path).max(PATHS_MAX).optional(),
 });
 
-/** `leave`: a worktree's branch is left for somebody to review. `auto`: it is merged when the dispatch has shipped. */
+/** `leave`: the branch of a worktree, or of another host, is left for somebody to review. `auto`: it is merged when the dispatch has shipped. */
 export const MERGE_CHOICES = ['leave', 'auto'] as const;
+
+/**
+ * Where a dispatch is worked on, when not in its workspace. `remote_vm`: on another host, with a copy of the workspace; what
+ * is done there comes back as a branch. There the role works as it would here.
+ */
+export const DISPATCH_ISOLATIONS = ['remote_vm'] as const;
+const isolation = z.enum(
+  DISPATCH_ISOLATIONS,
+  'must be remote_vm, or left out: the role says how it works in the workspace',
+);
 
 /** `POST /api/v1/agents/dispatches`. */
 export const dispatchRequestSchema = z.strictObject({
@@ -46,6 +56,7 @@ export const dispatchRequestSchema = z.strictObject({
   /** A model that the host has; unless given, the host's first. */
   model: z.string().min(1, 'must not be empty').max(200, 'must be at most 200 characters').optional(),
   merge: z.enum(MERGE_CHOICES).optional(),
+  isolation: isolation.optional(),
 });
 export type DispatchRequest = z.input<typeof dispatchRequestSchema>;
 
@@ -75,6 +86,8 @@ export const dispatchSchema = z.object({
   workspace: workspaceNameSchema,
   model: z.string().nullable(),
   merge: z.enum(MERGE_CHOICES),
+  /** Null: as its role says. */
+  isolation: isolation.nullable(),
   task: subagentTaskSchema,
   state: dispatchStateSchema,
   question: dispatchQuestionSchema.nullable(),
@@ -156,6 +169,8 @@ export const AGENT_HOST_PING_MS = 10_000;
 export const agentHostSchema = z.strictObject({
   workspaces: z.array(z.strictObject({ tenantId: idSchema, name: workspaceNameSchema })).max(1_000),
   models: z.array(z.string().min(1).max(200)).max(100),
+  /** Tenants whose dispatches it takes from other hosts. */
+  remotes: z.array(idSchema).max(1_000).optional(),
 });
 export type AgentHost = z.infer<typeof agentHostSchema>;
 
@@ -181,6 +196,18 @@ export const dispatchRunId = (tenantId: string, dispatchId: string): string =>
   `agent/${tenantId}/${dispatchId}`;
 export const dispatchQueue = (tenantId: string, workspace: string): string =>
   `agents/${tenantId}/${workspace}`;
+/** The parts of a {@link dispatchQueue}; `undefined` for another queue. */
+export function parseDispatchQueue(queue: string): { tenantId: string; workspace: string } | undefined {
+  const [area, tenantId, workspace, ...others] = queue.split('/');
+  if (area !== 'agents' || tenantId === undefined || workspace === undefined || others.length > 0)
+    return undefined;
+  return { tenantId, workspace };
+}
+/** Where dispatches wait for a host that takes them from another. */
+export const remoteQueue = (tenantId: string): string => `agents-remote/${tenantId}`;
+/** Of a host that has taken some, by the name that its folder has. */
+export const remoteHostQueue = (tenantId: string, folderId: string): string =>
+  `${remoteQueue(tenantId)}/${folderId}`;
 /** Signal: a person's {@link DispatchAnswer}. */
 export const DISPATCH_ANSWER_SIGNAL = 'answer';
 /** Signals without a value. */
@@ -195,6 +222,7 @@ export const dispatchRunSchema = z.strictObject({
   task: subagentTaskSchema,
   model: z.string().nullable(),
   merge: z.enum(MERGE_CHOICES),
+  isolation: isolation.optional(),
   /** An execution's id, or the dispatch's own. */
   parentSessionId: z.string(),
 });

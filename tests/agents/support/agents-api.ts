@@ -110,7 +110,13 @@ export class AgentsApi implements AsyncDisposable {
     const known = this.#byKey.get(key);
     if (known) return known;
     const id = randomUUID();
-    const none = { question: null, result: null, parentExecutionId: null, createdByUserId: null };
+    const none = {
+      isolation: null,
+      question: null,
+      result: null,
+      parentExecutionId: null,
+      createdByUserId: null,
+    };
     const dispatch: Dispatch = {
       ...{ id, workspace, model: null, merge: 'leave', state: 'QUEUED', tokensIn: 0, tokensOut: 0 },
       ...{ queuedAt: AT, startedAt: null, endedAt: null, ...none },

@@ -6,7 +6,7 @@ import { type ScriptedTurn } from '@pegasus-workflows/agents';
 /** Workspaces, transcripts of dispatches in them, and the file that an agent host is started with. */
 export interface AgentsHome {
   file: string;
-  /** The folder of a workspace by its name. */
+  /** The folder of a workspace, or for other hosts' dispatches, by its name. */
   workspace: (name: string) => string;
   remove: () => Promise<void>;
 }
@@ -14,6 +14,7 @@ export interface AgentsHome {
 export async function agentsHome(
   workspaces: readonly string[],
   scripts: Record<string, readonly ScriptedTurn[]>,
+  remotes: Record<string, { dispatches?: number }> = {},
 ): Promise<AgentsHome> {
   const home = await mkdtemp(join(tmpdir(), 'pegasus-agents-'));
   for (const name of workspaces) await mkdir(join(home, name));
@@ -25,7 +26,10 @@ export async function agentsHome(
   );
   const file = join(home, 'agents.toml');
   const folders = workspaces.map((name) => `[[workspaces]]\nname = "${name}"\npath = "${name}"\n`);
-  await writeFile(file, [...folders, ...models].join('\n'));
+  const taking = Object.entries(remotes).map(
+    ([name, { dispatches = 4 }]) => `[[remotes]]\npath = "${name}"\ndispatches = ${dispatches}\n`,
+  );
+  await writeFile(file, [...folders, ...taking, ...models].join('\n'));
   return {
     file,
     workspace: (name) => join(home, name),

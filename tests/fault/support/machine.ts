@@ -114,6 +114,18 @@ export class Machine {
     return fetch(`${this.url}/internal/v1${path}`, { headers });
   }
 
+  /** Settings of an agent host elsewhere, but for its file: as its operator would give them. */
+  async hostSettings(): Promise<Record<string, string>> {
+    const { url, tenantId, temporal } = this.#ready;
+    return {
+      PEGASUS_SERVER_URL: url,
+      PEGASUS_RUNNER_TOKEN: await this.#runnerToken(),
+      PEGASUS_AGENTS_TENANT: tenantId,
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+    };
+  }
+
   clientWith({ maxRetries }: { maxRetries: number }): PegasusClient {
     return new PegasusClient({ baseUrl: this.#ready.url, token: this.#ready.apiKey, maxRetries });
   }

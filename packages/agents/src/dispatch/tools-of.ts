@@ -16,6 +16,11 @@ export function toolsOf(isolation: Isolation, isReadOnly: boolean): readonly Age
   return isReadOnly || isolation === 'shared_fs_readonly' ? READING : AGENT_TOOLS;
 }
 
+/** How a role works in a copy on another host, which is all its own: what it writes there is what comes back. */
+export function tierInCopy(isolation: Isolation): Isolation {
+  return isolation === 'worktree' ? 'shared_fs_serialized' : isolation;
+}
+
 /** Whether a dispatch may hand work on: the tier whose work that is, down to a depth. */
 export function mayDispatch(isolation: Isolation, depth: number): boolean {
   return isolation === 'prompt_only' && depth < DEPTH_MAX;

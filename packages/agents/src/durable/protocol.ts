@@ -79,6 +79,61 @@ export interface CloseInput {
   merge: DispatchRun['merge'];
   /** The record that says how all of it ended; absent for a child. */
   endedAs?: number;
+  /** What was done on another host could not be given back: the copy is kept there. */
+  isKept?: boolean;
+}
+
+/** A workspace on its way to another host. */
+export interface Handed {
+  /** The commit of HEAD. */
+  base: string;
+  /** With what was not committed. */
+  work: string;
+  bundle: StoredBundle;
+}
+
+/** A file of git, where every host of the tenant can have it. */
+export interface StoredBundle {
+  bytes: number;
+  /** Names of its parts, in order. */
+  parts: readonly string[];
+}
+
+/** What was done on another host; empty where nothing was. */
+export interface GivenBack {
+  commit?: string;
+  bundle?: StoredBundle;
+}
+
+export interface TakeBackInput {
+  where: Where;
+  handed: Handed;
+  given: GivenBack;
+  /** Whether what was done is merged at once, where that is possible. */
+  isMerged: boolean;
+}
+
+/** What has come of a tier, as a result says it. */
+export interface BroughtBack {
+  filesChanged: string[];
+  notes: string[];
+}
+
+/** Of the host that has the workspace, for a dispatch that another one works on. */
+export interface OriginActivities {
+  handOver(input: { where: Where }): Promise<Handed>;
+  /** Called again, it says the same. */
+  takeBack(input: TakeBackInput): Promise<BroughtBack>;
+}
+
+/** Of every host that takes dispatches from others: who answers has the copy, and is asked for the rest under `queue`. */
+export interface TakingActivities {
+  takeOver(input: { where: Where; model: string | null; handed: Handed }): Promise<{ queue: string }>;
+}
+
+/** Of the host that has taken it. */
+export interface RemoteActivities extends DispatchActivities {
+  giveBack(input: { where: Where; handed: Handed }): Promise<GivenBack>;
 }
 
 export interface DispatchActivities {

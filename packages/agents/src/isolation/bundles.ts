@@ -1,9 +1,9 @@
-import { copyFile, lstat, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { changedBetween, commitOf, Git, openRepository, treeOf } from './git.js';
+import { changedBetween, commitOf, Git, NOT_OURS, openRepository, treeOf } from './git.js';
 import { thisProcess } from './processes.js';
+import { inScratch } from './scratch.js';
 import { branchOf, readState, refOf, treeName, withTrees, writeState } from './tree-state.js';
 
 /**
@@ -234,7 +234,7 @@ async function storeBeside(
 /** Everything that is there, as a commit upon HEAD; HEAD itself where nothing was changed. */
 async function commitAll(git: Git, root: string, head: string, message: string): Promise<string> {
   await git.run(['read-tree', head]);
-  await git.run(['add', '--all', '--', '.', ':(exclude,top).pugi'], { cwd: root });
+  await git.run(['add', '--all', '--', ...NOT_OURS], { cwd: root });
   const tree = await git.text(['write-tree']);
   if (tree === (await treeOf(git, head))) return head;
   return git.text(['commit-tree', tree, '-p', head, '-F', '-'], { input: message });
@@ -255,15 +255,6 @@ async function writeBundle(
     return size;
   } finally {
     await rm(temporary, { force: true });
-  }
-}
-
-async function inScratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
-  const scratch = await mkdtemp(join(tmpdir(), 'pegasus-bundle-'));
-  try {
-    return await work(scratch);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
   }
 }
 

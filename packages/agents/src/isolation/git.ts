@@ -39,6 +39,11 @@ export interface GitAnswer {
 
 /** What is in the environment of every git that was started: which process has. */
 export const GIT_MARK = 'PEGASUS_GIT_OF';
+/**
+ * A pathspec: everything but the dispatcher's own. A name written out would be refused by `git add` where the repository
+ * ignores it, so that it is a pattern.
+ */
+export const NOT_OURS: readonly string[] = ['.', ':(exclude,top,glob).pug[i]/**'];
 const TIMEOUT_MS = 120_000;
 const MOST_BYTES = 64 * 1024 * 1024;
 const TRIES = 40;

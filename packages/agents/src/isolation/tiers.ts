@@ -158,11 +158,12 @@ function treeTier(tree: Worktree, { root, taskId, merge = 'leave', signal }: Tie
   };
 }
 
+export const NOTHING_NOTE = 'Nothing was changed.';
+export const branchNote = (branch: string): string =>
+  `The changes are on the branch ${branch}; review it, then merge or discard it.`;
+
 function notesOf({ commit, branch }: FinishedTree, uncommitted: number): string[] {
-  const left =
-    commit === undefined
-      ? 'Nothing was changed.'
-      : `The changes are on the branch ${branch}; review it, then merge or discard it.`;
+  const left = commit === undefined ? NOTHING_NOTE : branchNote(branch);
   if (uncommitted === 0) return [left];
   return [
     left,
@@ -170,7 +171,8 @@ function notesOf({ commit, branch }: FinishedTree, uncommitted: number): string[
   ];
 }
 
-function mergeNote(merged: MergeOutcome, branch: string): string {
+/** What came of a merge, in a sentence. */
+export function mergeNote(merged: MergeOutcome, branch: string): string {
   const left = `the changes are left on the branch ${branch}.`;
   if (merged.status === 'merged') return `The changes are merged as ${merged.commit.slice(0, 12)}.`;
   if (merged.status === 'blocked')

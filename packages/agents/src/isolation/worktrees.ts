@@ -5,6 +5,8 @@ import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import {
   changedBetween,
   commitOf,
+  GIT_MARK,
+  NOT_OURS,
   openRepository,
   treeOf,
   type Changed,
@@ -13,7 +15,6 @@ import {
 } from './git.js';
 import { codeOf, goneAs } from './lease-folder.js';
 import { fateOf, killMarked, thisProcess } from './processes.js';
-import { GIT_MARK } from './git.js';
 import {
   branchOf,
   readState,
@@ -156,7 +157,7 @@ export class Worktree {
       return { branch, base, commit: kept, filesChanged: changes.map(({ path }) => path).sort() };
     }
     const tree = await treeGit(this.repository, this.state);
-    await tree.run(['add', '--all', '--', '.', ':(exclude,top).pugi'], { cwd: this.path });
+    await tree.run(['add', '--all', '--', ...NOT_OURS], { cwd: this.path });
     const written = await tree.text(['write-tree'], { cwd: this.path });
     failpoint('agents.tree.written');
     const changed = await changedBetween(git, await treeOf(git, base), written);
@@ -268,7 +269,7 @@ async function ignoreOwn(git: Git, common: string): Promise<void> {
 
 async function countUncommitted(git: Git): Promise<number> {
   const asked = ['status', '--porcelain', '-z', '--no-renames', '--untracked-files=all'];
-  const lines = await git.parts([...asked, '--', '.', ':(exclude,top).pugi']);
+  const lines = await git.parts([...asked, '--', ...NOT_OURS]);
   return lines.length;
 }
 

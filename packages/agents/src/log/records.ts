@@ -28,6 +28,13 @@ export const logBodySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failure'), ...about, error: z.string(), stack: z.string().optional() }),
   /** How a durable dispatch stands, for those who watch it. */
   z.object({ kind: z.literal('status'), ...dispatchReportSchema.omit({ at: true, events: true }).shape }),
+  /** A workspace, or what was done in it, on its way between two hosts. */
+  z.object({
+    kind: z.literal('moved'),
+    ...about,
+    way: z.enum(['handed over', 'taken over', 'given back', 'taken back']),
+    commit: z.string(),
+  }),
   /** A writer found a last line that was not whole, and put it aside. */
   z.object({ kind: z.literal('mended'), bytes: z.number().int() }),
 ]);

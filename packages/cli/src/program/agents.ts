@@ -49,8 +49,14 @@ function addRun(program: Program, agents: Command): void {
     .option('--budget-minutes <n>', 'at most so long')
     .option('--allow <glob>', 'only these paths (repeatable)', several)
     .option('--deny <glob>', 'never these paths; beats --allow (repeatable)', several)
-    .option('--merge <how>', 'auto: merge a worktree that has shipped; leave: leave its branch')
+    .option('--merge <how>', 'auto: merge the branch of one that has shipped; leave: leave it')
+    .option('--remote', 'on another host, with a copy of the workspace; what is done comes back as a branch')
     .option('--prompt-file <file>', 'what is to be done, from a file')
+    .option('--local', 'in this process and folder, without a platform: what dies with it is lost')
+    .option(
+      '--agents-file <file>',
+      'with --local: the models, as an agent host has them (default: agents.toml)',
+    )
     .option('--detach', 'do not wait for its end')
     .option('--timeout <time>', 'watch no longer than this: 90s, 15m, 2h; the dispatch goes on')
     .action(

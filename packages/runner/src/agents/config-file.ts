@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { describeIssue, idSchema, workspaceNameSchema } from '@pegasus-workflows/contracts';
+import { describeIssue, idSchema, PegasusError, workspaceNameSchema } from '@pegasus-workflows/contracts';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
 
 /**
- * The file of an agent host: which workspaces of this machine it offers to whom, and with which models. It names the
+ * The file of an agent host: which workspaces of this machine it offers to whom, for whom it takes dispatches from other hosts, and with which
+ * models. It names the
  * variables that hold keys, and holds none itself.
  */
 const path = z.string().min(1, 'must not be empty');
@@ -18,6 +19,15 @@ const workspaceSchema = z.strictObject({
   path,
   /** A tenant's id; unless given, the platform's own tenant. */
   tenant: idSchema.optional(),
+});
+
+const remoteSchema = z.strictObject({
+  /** A folder of its own, for copies of other hosts' workspaces. Relative to the file. */
+  path,
+  /** As for a workspace. */
+  tenant: idSchema.optional(),
+  /** Most of them at once. */
+  dispatches: z.number().int('must be a whole number').min(1, 'must be at least 1').max(100).default(4),
 });
 
 const common = {
@@ -54,21 +64,25 @@ const modelSchema = z.discriminatedUnion('kind', [
 export type ModelConfig = z.output<typeof modelSchema>;
 
 export const hostFileSchema = z.strictObject({
-  workspaces: z.array(workspaceSchema).min(1, 'name at least one [[workspaces]]').max(1_000),
+  workspaces: z.array(workspaceSchema).max(1_000).default([]),
+  remotes: z.array(remoteSchema).max(100).default([]),
   models: z.array(modelSchema).min(1, 'name at least one [[models]]').max(100),
 });
 export type HostFile = z.output<typeof hostFileSchema>;
 
 /** Throws one sentence that names the file, the field and what is wrong with it. Paths are absolute afterwards. */
-export async function readHostFile(file: string): Promise<HostFile> {
+export async function readHostFile(file: string, { needsFolders = true } = {}): Promise<HostFile> {
   const refuse = (why: string, cause?: unknown): never => {
-    throw new Error(`${file}: ${why}`, { cause });
+    throw new PegasusError('VALIDATION_ERROR', `${file}: ${why}.`, { cause });
   };
   let text = '';
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    refuse('it cannot be read; write it as docs/agents.md says, or leave the setting out', error);
+    refuse(
+      'it cannot be read; write it as docs/how-to/dispatch-agents.md says, or leave the setting out',
+      error,
+    );
   }
   let raw: unknown;
   try {
@@ -83,14 +97,19 @@ export async function readHostFile(file: string): Promise<HostFile> {
       `${issue?.path.map(String).join('.') || 'it'} ${issue ? describeIssue(issue) : 'is not usable'}`,
     );
   }
-  const { workspaces, models } = parsed.data;
+  const { workspaces, remotes, models } = parsed.data;
+  if (needsFolders && workspaces.length + remotes.length === 0)
+    refuse('name at least one [[workspaces]], or one of [[remotes]]');
   const twice = (names: string[]): string | undefined => names.find((name, at) => names.indexOf(name) !== at);
-  const same =
-    twice(models.map(({ name }) => name)) ?? twice(workspaces.map((one) => `${one.tenant}/${one.name}`));
-  if (same !== undefined) refuse(`${JSON.stringify(same)} is there twice; give each a name of its own`);
   const absolute = (named: string): string => (isAbsolute(named) ? named : resolve(dirname(file), named));
+  const same =
+    twice(models.map(({ name }) => name)) ??
+    twice(workspaces.map((one) => `${one.tenant}/${one.name}`)) ??
+    twice([...workspaces, ...remotes].map((one) => absolute(one.path)));
+  if (same !== undefined) refuse(`${JSON.stringify(same)} is there twice; give each a name of its own`);
   return {
     workspaces: workspaces.map((one) => ({ ...one, path: absolute(one.path) })),
+    remotes: remotes.map((one) => ({ ...one, path: absolute(one.path) })),
     models: models.map((one) =>
       one.kind === 'scripted' ? { ...one, transcript: absolute(one.transcript) } : one,
     ),

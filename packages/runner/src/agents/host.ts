@@ -1,20 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AGENT_HOST_PING_MS, dispatchQueue, PegasusError } from '@pegasus-workflows/contracts';
-import { type Logger } from '@pegasus-workflows/kit';
-import { payloadCodec } from '@pegasus-workflows/kit/payloads';
-import { type ToolPorts } from '@pegasus-workflows/agents';
-import { dispatchActivities, HostWorkspace, type Models } from '@pegasus-workflows/agents/durable';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { AGENT_HOST_PING_MS, PegasusError, type AgentHost as Offer } from '@pegasus-workflows/contracts';
 import { TenantPayloadKeys } from '../supervisor/payload-keys.js';
-import { ServerResponseError, type ServerClient } from '../supervisor/server-client.js';
-import { RemoteBlobs } from '../worker/blobs.js';
-import { WorkerPayloadKeys } from '../worker/payload-keys.js';
-import { type HostSettings } from './settings.js';
+import { type HostFile } from './config-file.js';
+import { serve, type Hosted, type ServingParts } from './serving.js';
 
 /**
- * Job: the workspaces of this machine on which durable dispatches work: for each of them a worker of Temporal that runs
- * the dispatch's workflow and its steps.
+ * Job: the folders of this machine in which durable dispatches work: workspaces, and copies of other hosts'. Each is
+ * worked on by `serving.ts`; this keeps that going, and tells the server what there is.
  *
  * Boundary: trusted: it reaches Temporal and the server's internal API by itself, and has the payload keys of the tenants
  * whose workspaces it has. What an agent runs is behind the walls of `sandbox/`.
@@ -24,34 +17,19 @@ import { type HostSettings } from './settings.js';
  * 2. The server hears of the workspaces that are worked on, and of no others.
  * 3. After `stop` nothing polls, and every log is closed.
  */
-export interface HostedWorkspace {
-  tenantId: string;
-  name: string;
-  path: string;
-}
-
-export interface AgentHostParts {
-  settings: HostSettings;
-  workspaces: readonly HostedWorkspace[];
-  models: Models;
-  ports: ToolPorts;
-  server: ServerClient;
-  /** Code of the dispatch's workflow. */
-  workflowBundle: { codePath: string };
-  logger: Logger;
+export interface AgentHostParts extends Omit<ServingParts, 'keys' | 'signal'> {
+  hosted: readonly Hosted[];
 }
 
 const AGAIN_MS = 1_000;
 const READY_LOOK_MS = 100;
-/** Longer than a step takes to notice that it is to end. */
-const GRACE = '10s';
 
 export class AgentHost {
   readonly #parts: AgentHostParts;
   readonly #stopping = new AbortController();
-  readonly #ready = new Set<HostedWorkspace>();
+  readonly #ready = new Set<Hosted>();
   /** Those that the server was told of last. */
-  #known: ReadonlySet<HostedWorkspace> = new Set();
+  #known: ReadonlySet<Hosted> = new Set();
   readonly #keys: TenantPayloadKeys;
   readonly #hostId: string;
   #work: Promise<unknown> = Promise.resolve();
@@ -63,14 +41,14 @@ export class AgentHost {
   }
 
   start(): void {
-    const { workspaces } = this.#parts;
-    this.#work = Promise.all([...workspaces.map((one) => this.#keepUp(one)), this.#tellOfItself()]);
+    const { hosted } = this.#parts;
+    this.#work = Promise.all([...hosted.map((one) => this.#keepUp(one)), this.#tellOfItself()]);
   }
 
-  /** Resolves when the server knows of every workspace, and at the latest after `waitMs`. @returns those that it knows not */
-  async ready(waitMs: number): Promise<HostedWorkspace[]> {
+  /** Resolves when the server knows of every folder, and at the latest after `waitMs`. @returns those that it knows not */
+  async ready(waitMs: number): Promise<Hosted[]> {
     const until = performance.now() + waitMs;
-    const missing = (): HostedWorkspace[] => this.#parts.workspaces.filter((one) => !this.#known.has(one));
+    const missing = (): Hosted[] => this.#parts.hosted.filter((one) => !this.#known.has(one));
     while (missing().length > 0 && performance.now() < until && !this.#stopping.signal.aborted)
       await this.#pause(READY_LOOK_MS);
     return missing();
@@ -83,90 +61,22 @@ export class AgentHost {
   }
 
   /** Invariant 1. */
-  async #keepUp(hosted: HostedWorkspace): Promise<void> {
+  async #keepUp(hosted: Hosted): Promise<void> {
     const { logger } = this.#parts;
-    const about = { tenantId: hosted.tenantId, workspace: hosted.name };
+    const about = { tenantId: hosted.tenantId, path: hosted.path };
+    const parts = { ...this.#parts, keys: this.#keys, signal: this.#stopping.signal };
+    const onReady = (): void => {
+      this.#ready.add(hosted);
+      logger.info(about, 'a folder is worked on');
+    };
     while (!this.#stopping.signal.aborted) {
       try {
-        await this.#serve(hosted);
+        await serve(parts, hosted, onReady);
       } catch (error) {
-        logger.warn({ ...about, err: error }, 'a workspace is not worked on now; it is tried again');
+        logger.warn({ ...about, err: error }, 'a folder is not worked on now; it is tried again');
       }
       this.#ready.delete(hosted);
       await this.#pause(AGAIN_MS);
-    }
-  }
-
-  /** Until it is stopped, or the worker ends by itself. */
-  async #serve(hosted: HostedWorkspace): Promise<void> {
-    const { settings, models, ports, logger, workflowBundle } = this.#parts;
-    const { tenantId, name, path } = hosted;
-    const workspace = await HostWorkspace.open({
-      folder: path,
-      report: (dispatchId, report) => this.#report(tenantId, dispatchId, report),
-      onRefused: (dispatchId) =>
-        logger.warn({ tenantId, dispatchId }, 'the server does not know this dispatch'),
-      onFailed: (error) =>
-        logger.debug({ err: error }, 'the server was not told of a dispatch; it is told again'),
-    });
-    try {
-      const { connection: options, namespace } = settings.temporal;
-      const connection = await NativeConnection.connect(options);
-      try {
-        const { heartbeatTimeoutMs } = settings;
-        const worker = await Worker.create({
-          connection,
-          namespace,
-          taskQueue: dispatchQueue(tenantId, name),
-          workflowBundle,
-          activities: { ...dispatchActivities({ ...ports, models, workspace, heartbeatTimeoutMs }) },
-          dataConverter: { payloadCodecs: [await this.#codec(tenantId)] },
-          maxCachedWorkflows: 50,
-          maxConcurrentActivityTaskExecutions: 40,
-          reuseV8Context: true,
-          // A host that is gone delays its dispatches by this much; replaying one costs less.
-          stickyQueueScheduleToStartTimeout: '2s',
-          shutdownGraceTime: GRACE,
-        });
-        const running = worker.run();
-        const stop = (): void => {
-          if (worker.getState() === 'RUNNING') worker.shutdown();
-        };
-        // A log that can be written no more is opened anew (invariant 1).
-        const ending = AbortSignal.any([this.#stopping.signal, workspace.log.lost]);
-        ending.addEventListener('abort', stop, { once: true });
-        if (ending.aborted) stop();
-        this.#ready.add(hosted);
-        logger.info({ tenantId, workspace: name }, 'a workspace is worked on');
-        await running;
-        ending.removeEventListener('abort', stop);
-      } finally {
-        await connection.close();
-      }
-    } finally {
-      await workspace.close();
-    }
-  }
-
-  async #codec(tenantId: string): Promise<ReturnType<typeof payloadCodec>> {
-    const { server } = this.#parts;
-    const set = await this.#keys.fetch(tenantId);
-    const keys = new WorkerPayloadKeys(set, (keyId) => this.#keys.with(tenantId, keyId));
-    const store = new RemoteBlobs((sha256) => server.blobTarget(tenantId, sha256));
-    return payloadCodec(tenantId, keys, set.blobs ? { blobs: { store, limits: set.blobs } } : {});
-  }
-
-  async #report(
-    tenantId: string,
-    dispatchId: string,
-    report: Parameters<ServerClient['dispatchReport']>[2],
-  ): Promise<'taken' | 'refused'> {
-    try {
-      await this.#parts.server.dispatchReport(tenantId, dispatchId, report, this.#stopping.signal);
-      return 'taken';
-    } catch (error) {
-      if (error instanceof ServerResponseError && error.isFinal) return 'refused';
-      throw error;
     }
   }
 
@@ -175,9 +85,8 @@ export class AgentHost {
     const { server, models, logger } = this.#parts;
     while (!this.#stopping.signal.aborted) {
       const telling = new Set(this.#ready);
-      const workspaces = [...telling].map(({ tenantId, name }) => ({ tenantId, name }));
       try {
-        await server.agentHost(this.#hostId, { workspaces, models: models.names }, this.#stopping.signal);
+        await server.agentHost(this.#hostId, offerOf(telling, models.names), this.#stopping.signal);
         this.#known = telling;
       } catch (error) {
         logger.debug({ err: error }, 'the server was not told of this host; it is told again');
@@ -198,14 +107,34 @@ export class AgentHost {
   }
 }
 
-/** Workspaces with their tenants. Throws one sentence for one that has none. */
-export function hostedWorkspaces(
-  workspaces: readonly { name: string; path: string; tenant?: string | undefined }[],
-  tenantId: string | undefined,
-): HostedWorkspace[] {
-  return workspaces.map(({ name, path, tenant = tenantId }) => {
-    if (tenant === undefined)
-      throw new PegasusError('VALIDATION_ERROR', `workspaces.${name}.tenant: name the tenant it is for.`);
-    return { tenantId: tenant, name, path };
-  });
+function offerOf(telling: Iterable<Hosted>, models: string[]): Offer {
+  const offer: Offer & { remotes: string[] } = { workspaces: [], models, remotes: [] };
+  for (const hosted of telling) {
+    const { tenantId } = hosted;
+    if ('name' in hosted) offer.workspaces.push({ tenantId, name: hosted.name });
+    else offer.remotes.push(tenantId);
+  }
+  return offer;
 }
+
+/** What a file names, each with its tenant. Throws one sentence for one that has none. */
+export function hostedOf({ workspaces, remotes }: Named, tenantId: string | undefined): Hosted[] {
+  const tenantOf = (tenant: string | undefined, what: string): string => {
+    const found = tenant ?? tenantId;
+    if (found !== undefined) return found;
+    throw new PegasusError('VALIDATION_ERROR', `${what}.tenant: name the tenant it is for.`);
+  };
+  return [
+    ...workspaces.map(({ name, path, tenant }) => ({
+      tenantId: tenantOf(tenant, `workspaces.${name}`),
+      name,
+      path,
+    })),
+    ...remotes.map(({ path, tenant, dispatches }, at) => ({
+      tenantId: tenantOf(tenant, `remotes.${at}`),
+      path,
+      dispatches,
+    })),
+  ];
+}
+type Named = Pick<HostFile, 'workspaces' | 'remotes'>;

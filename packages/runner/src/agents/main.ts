@@ -1,5 +1,5 @@
 /**
- * The agent host's main file: works on durable dispatches in the workspaces that its file names. The server's or
+ * The agent host's main file: works on durable dispatches in the folders that its file names. The server's or
  * Temporal's absence ends no dispatch; its own end leaves them to its successor.
  */
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { createLogger, exitWhenParentDies, onShutdown, runMain } from '@pegasus-
 import { openShell } from '../sandbox/shell.js';
 import { ServerClient } from '../supervisor/server-client.js';
 import { readHostFile } from './config-file.js';
-import { AgentHost, hostedWorkspaces } from './host.js';
+import { AgentHost, hostedOf } from './host.js';
 import { modelsOf } from './models.js';
 import { installHostRuntime } from './runtime.js';
 import { parseHostSettings } from './settings.js';
@@ -27,7 +27,7 @@ runMain(logger, async () => {
   const shell = await openShell({ mode, egress, logger });
   const host = new AgentHost({
     settings,
-    workspaces: hostedWorkspaces(file.workspaces, settings.tenantId),
+    hosted: hostedOf(file, settings.tenantId),
     models: await modelsOf(file.models, process.env),
     ports: { shell, fetcher: new PolicyFetcher(egress) },
     server: new ServerClient(settings.serverUrl, settings.token),
@@ -44,8 +44,8 @@ runMain(logger, async () => {
   );
   exitWhenParentDies(shutdown);
   host.start();
-  for (const { name, path } of await host.ready(READY_MS))
-    logger.warn({ workspace: name, path }, 'a workspace is not worked on yet; it is tried again');
+  for (const { path } of await host.ready(READY_MS))
+    logger.warn({ path }, 'a folder is not worked on yet; it is tried again');
   process.send?.({ type: 'ready', pid: process.pid });
-  logger.info({ workspaces: file.workspaces.length }, 'agent host ready');
+  logger.info({ workspaces: file.workspaces.length, remotes: file.remotes.length }, 'agent host ready');
 });

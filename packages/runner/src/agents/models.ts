@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { aiSdkEngine, ScriptedEngine, scriptedTurnSchema, type Engine } from '@pegasus-workflows/agents';
+import {
+  aiSdkEngine,
+  ScriptedEngine,
+  scriptedTurnSchema,
+  type Engine,
+  type ScriptedTurn,
+} from '@pegasus-workflows/agents';
 import { Models, type HostModel } from '@pegasus-workflows/agents/durable';
+import { PegasusError } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { type ModelConfig } from './config-file.js';
 
@@ -24,8 +31,9 @@ async function engineOf(config: ModelConfig, env: NodeJS.ProcessEnv): Promise<En
   const variable = config['api-key-env'];
   const apiKey = variable === undefined ? undefined : env[variable];
   if (variable !== undefined && !apiKey)
-    throw new Error(
-      `models.${config.name}.api-key-env: the variable ${variable} is not set for the agent host`,
+    throw new PegasusError(
+      'VALIDATION_ERROR',
+      `models.${config.name}.api-key-env: the variable ${variable} is not set.`,
     );
   return aiSdkEngine({
     model: config.name,
@@ -35,9 +43,15 @@ async function engineOf(config: ModelConfig, env: NodeJS.ProcessEnv): Promise<En
 }
 
 async function scripted(file: string, name: string): Promise<Engine> {
-  const turns = z.array(scriptedTurnSchema).safeParse(JSON.parse(await readFile(file, 'utf8')));
-  if (!turns.success) throw new Error(`models.${name}.transcript: ${file} is no list of turns`);
-  return new ScriptedEngine(turns.data, name);
+  let turns: ScriptedTurn[];
+  try {
+    turns = z.array(scriptedTurnSchema).parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (cause) {
+    throw new PegasusError('VALIDATION_ERROR', `models.${name}.transcript: ${file} is no list of turns.`, {
+      cause,
+    });
+  }
+  return new ScriptedEngine(turns, name);
 }
 
 function priceOf(config: ModelConfig): Models['prices']['models'][string] {

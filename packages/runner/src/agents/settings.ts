@@ -11,7 +11,13 @@ import { z } from 'zod';
 import { egressSchema } from '../egress/setting.js';
 import { SANDBOX_MODES, type SandboxMode } from '../sandbox/open.js';
 
+const walls = {
+  PEGASUS_SANDBOX: z.enum(SANDBOX_MODES, { error: 'must be auto, require or off' }).default('auto'),
+  PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
+};
+
 const envSchema = z.object({
+  ...walls,
   PEGASUS_SERVER_URL: z.url({ protocol: /^https?$/, error: 'must be the http(s) base URL of the server' }),
   PEGASUS_AGENTS_FILE: z.string().min(1),
   /** Whose the workspaces are that name no tenant. */
@@ -23,19 +29,33 @@ const envSchema = z.object({
     .optional(),
   /** After so long without a sign of life a step of a dispatch is given to another host, or again to this one. */
   PEGASUS_AGENTS_HEARTBEAT_MS: z.coerce.number().int().min(500).max(600_000).default(10_000),
-  PEGASUS_SANDBOX: z.enum(SANDBOX_MODES, { error: 'must be auto, require or off' }).default('auto'),
-  PEGASUS_EGRESS_ALLOW: egressSchema.default([]),
 });
 
-export interface HostSettings {
+/** What commands and requests of agents are kept from. */
+export interface Walls {
+  sandbox: SandboxMode;
+  egress: EgressPolicy;
+}
+
+/** Throws one sentence that names the variable. */
+export function parseWalls(env: NodeJS.ProcessEnv): Walls {
+  return wallsOf(parseEnv(z.object(walls), env));
+}
+
+function wallsOf(parsed: z.output<z.ZodObject<typeof walls>>): Walls {
+  return {
+    sandbox: parsed.PEGASUS_SANDBOX,
+    egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: true },
+  };
+}
+
+export interface HostSettings extends Walls {
   serverUrl: string;
   token: string;
   file: string;
   tenantId: string | undefined;
   hostId: string | undefined;
   heartbeatTimeoutMs: number;
-  sandbox: SandboxMode;
-  egress: EgressPolicy;
   temporal: TemporalSettings & { connection: ReturnType<typeof temporalConnectionOptions> };
 }
 
@@ -53,8 +73,7 @@ export function parseHostSettings(env: NodeJS.ProcessEnv = process.env): HostSet
     tenantId: parsed.PEGASUS_AGENTS_TENANT,
     hostId: parsed.PEGASUS_AGENTS_HOST_ID,
     heartbeatTimeoutMs: parsed.PEGASUS_AGENTS_HEARTBEAT_MS,
-    sandbox: parsed.PEGASUS_SANDBOX,
-    egress: { exceptions: parsed.PEGASUS_EGRESS_ALLOW, plainHttp: true },
+    ...wallsOf(parsed),
     temporal: { ...temporal, connection: temporalConnectionOptions(temporal) },
   };
 }

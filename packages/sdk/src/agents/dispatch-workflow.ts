@@ -37,8 +37,10 @@ export interface DispatchSubagentOptions {
   workspace: string;
   /** A model that the host has; default: the host's first. */
   model?: string | undefined;
-  /** What becomes of a worktree's branch once it has shipped; default: the platform's. */
+  /** What becomes of the branch of one that has shipped; default: the platform's. */
   merge?: DispatchRequest['merge'] | undefined;
+  /** `remote_vm`: on another host, with a copy of the workspace; default: in the workspace, as the role says. */
+  isolation?: DispatchRequest['isolation'] | undefined;
   /**
    * What this step is called, unique in the workflow: it dispatches once over all runs of the workflow, continued and
    * retried ones. Default: the steps of each run are counted.

@@ -33,6 +33,7 @@ const dispatch = {
   workspace: 'shop',
   model: null,
   merge: 'leave',
+  isolation: null,
   task,
   state: 'RUNNING',
   question: null,

@@ -1,12 +1,13 @@
 import { PegasusError, type AgentHost, type AgentWorkspace } from '@pegasus-workflows/contracts';
 import { and, asc, eq, gte, inArray, lt } from 'drizzle-orm';
 import { type Database, type Tx } from '../infra/database.js';
-import { agentWorkspaces, tenants } from '../infra/schema.js';
+import { agentRemotes, agentWorkspaces, tenants } from '../infra/schema.js';
+import { type DispatchRow } from './row.js';
 
 /**
  * Job: which workspaces there are, as agent hosts say.
  *
- * Boundary: rows of `agent_workspaces`. A host says again and again all that it has; what it names no more is gone.
+ * Boundary: rows of `agent_workspaces`, and of `agent_remotes` for hosts that take dispatches from others. A host says again and again all that it has; what it names no more is gone.
  *
  * Invariants
  * 1. A host's newest word replaces all of its words before, in one transaction.
@@ -19,6 +20,8 @@ export const FORGET_MS = 7 * 24 * 3_600_000;
 const NAMED = 20;
 
 type WorkspaceRow = typeof agentWorkspaces.$inferSelect;
+type Offer = Pick<WorkspaceRow, 'models' | 'seenAt'>;
+type Wanted = Pick<DispatchRow, 'workspace' | 'model' | 'isolation'>;
 
 interface HostsParts {
   db: Database;
@@ -33,12 +36,14 @@ export class Hosts {
   }
 
   /** A host is there, and this is all that it offers. Throws VALIDATION_ERROR for a tenant that is unknown. */
-  async heard(hostId: string, { workspaces, models }: AgentHost): Promise<void> {
+  async heard(hostId: string, { workspaces, models, remotes = [] }: AgentHost): Promise<void> {
     const { db, clock } = this.#parts;
     const seenAt = clock();
     const offered = new Map(workspaces.map((one) => [`${one.tenantId}/${one.name}`, one]));
     await db.system(async (tx) => {
-      await refuseUnknownTenants(tx, [...new Set(workspaces.map(({ tenantId }) => tenantId))]);
+      await refuseUnknownTenants(tx, [
+        ...new Set([...workspaces.map(({ tenantId }) => tenantId), ...remotes]),
+      ]);
       const rows = [...offered.values()].map((one) => ({ ...one, hostId, models, seenAt }));
       if (rows.length > 0)
         await tx
@@ -51,6 +56,18 @@ export class Hosts {
       await tx
         .delete(agentWorkspaces)
         .where(and(eq(agentWorkspaces.hostId, hostId), lt(agentWorkspaces.seenAt, seenAt)));
+      const taking = [...new Set(remotes)].map((tenantId) => ({ tenantId, hostId, models, seenAt }));
+      if (taking.length > 0)
+        await tx
+          .insert(agentRemotes)
+          .values(taking)
+          .onConflictDoUpdate({
+            target: [agentRemotes.tenantId, agentRemotes.hostId],
+            set: { models, seenAt },
+          });
+      await tx
+        .delete(agentRemotes)
+        .where(and(eq(agentRemotes.hostId, hostId), lt(agentRemotes.seenAt, seenAt)));
     });
   }
 
@@ -75,29 +92,43 @@ export class Hosts {
 
   /**
    * Whether a dispatch has somewhere to go. Throws NOT_FOUND for a workspace that no host has offered, VALIDATION_ERROR
-   * for a model that none of its hosts has.
+   * for a model that no host has which could work on it, and where another host is asked for and there is none.
    */
-  async require(tx: Tx, tenantId: string, workspace: string, model: string | null): Promise<void> {
+  async require(tx: Tx, tenantId: string, { workspace, model, isolation }: Wanted): Promise<void> {
     const known = await tx.select().from(agentWorkspaces).where(eq(agentWorkspaces.tenantId, tenantId));
     const offers = known.filter(({ name }) => name === workspace);
     if (offers.length === 0) throw noSuchWorkspace(workspace, known);
+    if (isolation === null) return this.#requireModel(offers, model, `the workspace ${workspace} has`);
+    const remotes = await tx.select().from(agentRemotes).where(eq(agentRemotes.tenantId, tenantId));
+    if (remotes.length === 0)
+      throw new PegasusError(
+        'VALIDATION_ERROR',
+        'isolation: no host takes dispatches from others; start one whose file has [[remotes]], or leave it out.',
+      );
+    this.#requireModel(remotes, model, 'hosts that take dispatches from others have');
+  }
+
+  #requireModel(offers: readonly Offer[], model: string | null, subject: string): void {
     if (model === null) return;
     const since = this.#parts.clock().getTime() - LATELY_MS;
     const lately = offers.filter(({ seenAt }) => seenAt.getTime() >= since);
     const models = new Set((lately.length > 0 ? lately : offers).flatMap((offer) => offer.models));
     if (models.has(model)) return;
-    const has = models.size === 0 ? 'it has none' : `it has ${listed([...models])}`;
-    throw new PegasusError(
-      'VALIDATION_ERROR',
-      `model: the workspace ${workspace} has no model of this name; ${has}.`,
-    );
+    const there =
+      models.size === 0
+        ? 'there is none'
+        : `there ${models.size === 1 ? 'is' : 'are'} ${listed([...models])}`;
+    throw new PegasusError('VALIDATION_ERROR', `model: ${subject} no model of this name; ${there}.`);
   }
 
   /** Invariant 2. */
   async forget(): Promise<void> {
     const { db, clock } = this.#parts;
     const before = new Date(clock().getTime() - FORGET_MS);
-    await db.system((tx) => tx.delete(agentWorkspaces).where(lt(agentWorkspaces.seenAt, before)));
+    await db.system(async (tx) => {
+      await tx.delete(agentWorkspaces).where(lt(agentWorkspaces.seenAt, before));
+      await tx.delete(agentRemotes).where(lt(agentRemotes.seenAt, before));
+    });
   }
 }
 

@@ -24,6 +24,7 @@ export function toSummary(row: SummaryRow): DispatchSummary {
     workspace: row.workspace,
     model: row.model,
     merge: row.merge,
+    isolation: row.isolation,
     state: row.state,
     role: row.role,
     permissionMode: row.permissionMode,

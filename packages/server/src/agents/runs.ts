@@ -143,10 +143,11 @@ export class DispatchRuns {
   /** Invariant 3. */
   async #start(row: DispatchRow): Promise<{ runId?: string; refusal?: string }> {
     const { temporal } = this.#parts;
-    const { id, tenantId, workspace, task, model, merge, parentExecutionId } = row;
+    const { id, tenantId, workspace, task, model, merge, isolation, parentExecutionId } = row;
     const workflowId = dispatchRunId(tenantId, id);
     const argument: DispatchRun = {
       ...{ dispatchId: id, tenantId, workspace, task, model, merge },
+      ...(isolation === null ? {} : { isolation }),
       parentSessionId: parentExecutionId ?? id,
     };
     try {

@@ -104,7 +104,7 @@ export class DispatchService {
     const nothingYet = { question: null, result: null, tokensIn: 0, tokensOut: 0 };
     return {
       ...{ id: values.id, workspace: values.workspace, model: values.model, merge: values.merge },
-      ...{ task: values.task, state: 'QUEUED', ...nothingYet },
+      ...{ isolation: values.isolation, task: values.task, state: 'QUEUED', ...nothingYet },
       parentExecutionId: values.parentExecutionId,
       createdByUserId: values.createdByUserId,
       queuedAt: clock().toISOString(),
@@ -224,8 +224,8 @@ export class DispatchService {
   /** What a new row begins with, if there may be one. */
   async #admit(tx: Tx, principal: Principal, id: string, wanted: DispatchWanted) {
     const { tenantId, execution, principalId } = principal;
-    const { workspace, model = null, merge = 'leave' } = wanted;
-    await this.#parts.hosts.require(tx, tenantId, workspace, model);
+    const place = placeFor(wanted);
+    await this.#parts.hosts.require(tx, tenantId, place);
     const open = await countOpen(tx, tenantId);
     if (open >= DISPATCHES_OPEN_MAX) {
       throw new PegasusError(
@@ -237,7 +237,7 @@ export class DispatchService {
     const { role, permissionMode } = task;
     const now = this.#parts.clock();
     return {
-      ...{ id, tenantId, workspace, model, merge, task, role, permissionMode },
+      ...{ id, tenantId, ...place, task, role, permissionMode },
       title: titleOf(task.prompt),
       state: 'QUEUED' as const,
       parentExecutionId: execution?.id ?? null,
@@ -257,15 +257,25 @@ async function replayed(
 ): Promise<DispatchRow | undefined> {
   const row = key === undefined ? undefined : await findByIdempotencyKey(tx, tenantId, key);
   if (!row) return undefined;
-  const { workspace, model = null, merge = 'leave', task } = wanted;
-  const asked = { workspace, model, merge, task: { ...task, id: task.id ?? row.id } };
-  const { task: stored, ...rest } = row;
-  const before = { workspace: rest.workspace, model: rest.model, merge: rest.merge, task: stored };
+  const { task } = wanted;
+  const asked = { ...placeFor(wanted), task: { ...task, id: task.id ?? row.id } };
+  const { workspace, model, merge, isolation } = row;
+  const before = { workspace, model, merge, isolation, task: row.task };
   if (isDeepStrictEqual(asked, before)) return row;
   throw new PegasusError(
     'CONFLICT',
     'This Idempotency-Key was used for another dispatch; use a new key for a new one.',
   );
+}
+
+/** Where and how it is to be worked on, with what is meant by what was left out. */
+function placeFor({
+  workspace,
+  model,
+  merge = 'leave',
+  isolation,
+}: DispatchWanted): Pick<DispatchRow, 'workspace' | 'model' | 'merge' | 'isolation'> {
+  return { workspace, model: model ?? null, merge, isolation: isolation ?? null };
 }
 
 function refuseEnded({ state, status }: DispatchRow, what: string): void {

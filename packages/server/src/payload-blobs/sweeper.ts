@@ -1,4 +1,4 @@
-import { parseArtifactTaskQueue } from '@pegasus-workflows/contracts';
+import { parseArtifactTaskQueue, parseDispatchQueue } from '@pegasus-workflows/contracts';
 import { and, eq, inArray, min } from 'drizzle-orm';
 import { type Services } from '../infra/context.js';
 import { type Database } from '../infra/database.js';
@@ -20,8 +20,9 @@ import { deleteOld, namesOf, tenantsWithOld } from './store.js';
  *
  * Invariants
  * 1. A blob that was put or read within the days of the settings stays.
- * 2. A blob that was put or read since the oldest open run of its tenant began stays: executions, and child runs that
- *    have outlived theirs, which are as old as the execution they come from. What cannot be told keeps every blob.
+ * 2. A blob that was put or read since the oldest open run of its tenant began stays: executions, dispatches, and child
+ *    runs that have outlived theirs, which are as old as the execution they come from. What cannot be told keeps every
+ *    blob.
  * 3. A file without a row goes once it is older than {@link KEEP_MS}: nothing that comes in takes as long.
  */
 export const KEEP_MS = 3_600_000;
@@ -109,9 +110,11 @@ async function oldestOpen(
   };
   const roots = new Map<string, Set<string>>();
   for await (const run of temporal.listOpen()) {
-    const tenantId = parseArtifactTaskQueue(run.taskQueue)?.tenantId;
+    const dispatchOf = parseDispatchQueue(run.taskQueue)?.tenantId;
+    const tenantId = dispatchOf ?? parseArtifactTaskQueue(run.taskQueue)?.tenantId;
     if (tenantId === undefined || !tenantIds.has(tenantId)) continue;
     note(tenantId, run.startedAt);
+    if (dispatchOf !== undefined) continue;
     const of = roots.get(tenantId) ?? new Set();
     roots.set(tenantId, of.add(run.rootWorkflowId ?? run.workflowId));
   }

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import { PegasusError } from '@pegasus-workflows/contracts';
 import { printableLine, type SubagentResult } from '@pegasus-workflows/contracts/agents';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { attemptCall } from '../../dispatch/attempt.js';
 import { type Attempt } from '../../dispatch/run.js';
@@ -25,6 +23,7 @@ import {
   type Opened,
   type Where,
 } from '../protocol.js';
+import { alive } from './alive.js';
 import { type Models } from './models.js';
 import { Transcripts } from './transcripts.js';
 import { TurnKeeper } from './turns.js';
@@ -44,8 +43,8 @@ import { type HostWorkspace } from './workspaces.js';
  */
 export interface HostParts extends ToolPorts {
   models: Models;
-  /** The workspace that a queue is of. */
-  workspace: HostWorkspace;
+  /** The workspace of a dispatch. Rejects where it is not here. */
+  workspaceOf: (where: Where) => Promise<HostWorkspace>;
   /** After so long without a sign of life a step counts as lost. Milliseconds. */
   heartbeatTimeoutMs: number;
 }
@@ -56,12 +55,12 @@ const mayWrite = (name: string): boolean => name === 'bash' || FILE_WRITING.has(
 const WAITED_MS = 1_000;
 
 export function dispatchActivities(parts: HostParts): DispatchActivities {
-  const { workspace } = parts;
+  const { workspaceOf } = parts;
   const transcripts = new Transcripts();
   return {
     openDispatch: (input) => alive(parts, () => open(parts, input)),
     writeRecords: ({ where, records }) =>
-      alive(parts, () => workspace.recorder.write(where.dispatchId, records)),
+      alive(parts, async () => (await workspaceOf(where)).recorder.write(where.dispatchId, records)),
     askModel: (input) => alive(parts, (signal) => askModel(parts, transcripts, input, signal)),
     attemptCall: (input) => alive(parts, (signal) => attempt(parts, input, signal)),
     closeDispatch: (input) => {
@@ -71,23 +70,13 @@ export function dispatchActivities(parts: HostParts): DispatchActivities {
   };
 }
 
-/** Invariant 4: what the platform's errors say is wrong with the task stays wrong; who has what it needs may let go. */
-async function finally_<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof PegasusError) || error.retryable || error.code === 'CONFLICT') throw error;
-    throw ApplicationFailure.nonRetryable(error.message, error.code);
-  }
-}
-
 async function open(
-  { models, workspace, heartbeatTimeoutMs, shell, fetcher }: HostParts,
+  { models, workspaceOf, heartbeatTimeoutMs, shell, fetcher }: HostParts,
   { task, model, depth, where }: OpenInput,
 ): Promise<Opened> {
   const { isolation } = where;
   const chosen = models.get(model);
-  await workspace.openTier(where);
+  await (await workspaceOf(where)).openTier(where);
   const names = toolsOf(isolation, task.permissionMode === 'plan');
   return {
     model: chosen.engine.model,
@@ -102,12 +91,13 @@ async function open(
 
 /** Invariant 3. */
 async function askModel(
-  { models, workspace }: HostParts,
+  { models, workspaceOf }: HostParts,
   transcripts: Transcripts,
   input: ModelInput,
   signal: AbortSignal,
 ): Promise<Turn> {
   const { where, records, model, turn, maxTokensOut, timeoutMs } = input;
+  const workspace = await workspaceOf(where);
   await workspace.recorder.write(where.dispatchId, records);
   const keeper = new TurnKeeper(folderOf(workspace, where));
   const kept = await keeper.find(turn);
@@ -144,7 +134,8 @@ async function asked(
 /** Invariants 1 and 2. */
 async function attempt(parts: HostParts, input: AttemptInput, signal: AbortSignal): Promise<Attempt> {
   const { where, records, call, ceiling, ...given } = input;
-  const { workspace, shell, fetcher } = parts;
+  const { workspaceOf, shell, fetcher } = parts;
+  const workspace = await workspaceOf(where);
   await workspace.recorder.write(where.dispatchId, records);
   failpoint('agents.call.recorded');
   const from = performance.now();
@@ -174,12 +165,14 @@ async function attempt(parts: HostParts, input: AttemptInput, signal: AbortSigna
 
 /** What the tier has come to is known before anybody is told that the dispatch has shipped. */
 async function close(
-  { workspace }: HostParts,
+  { workspaceOf }: HostParts,
   { where, records, result, merge, endedAs }: CloseInput,
 ): Promise<SubagentResult> {
+  const workspace = await workspaceOf(where);
   const closed = await workspace.closeTier(where, result, merge);
   failpoint('agents.close.tier');
-  const isLost = result.status === 'shipped' && closed.status !== 'shipped';
+  // The loop had shipped it, and what it did could not be kept.
+  const isLost = closed.status === 'failed';
   await workspace.recorder.write(where.dispatchId, isLost ? records.map(asFailed(closed)) : records);
   failpoint('agents.close.recorded');
   if (endedAs !== undefined) {
@@ -219,20 +212,6 @@ function transcriptNeeded(): ApplicationFailure {
     // As it is to be after a restart.
     category: ApplicationFailureCategory.BENIGN,
   });
-}
-
-/** Signs of life while it works; the signal is aborted when the dispatch is cancelled. */
-async function alive<T>(
-  { heartbeatTimeoutMs }: HostParts,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const context = Context.current();
-  const beat = setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
-  try {
-    return await finally_(work(context.cancellationSignal));
-  } finally {
-    clearInterval(beat);
-  }
 }
 
 const keyOf = ({ dispatchId, taskId }: Where): string => `${dispatchId}/${taskId}`;

@@ -59,6 +59,12 @@ export class Shipper {
     if (!this.#isWorking) this.#work = this.#ship();
   }
 
+  /** Resolves once all lines are told, or it was stopped. @returns whether all are */
+  async settled(): Promise<boolean> {
+    await this.#work;
+    return this.#lines.length === 0;
+  }
+
   /** Ends after the report that is under way. */
   async stop(): Promise<void> {
     this.#stopping.abort();

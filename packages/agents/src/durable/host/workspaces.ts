@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DispatchReport, PegasusError } from '@pegasus-workflows/contracts';
+import { type DispatchReport } from '@pegasus-workflows/contracts';
 import { printableLine, type SubagentResult } from '@pegasus-workflows/contracts/agents';
 import { messageOf } from '../../error-text.js';
 import { sweepTrees } from '../../isolation/sweep.js';
 import { openTier, resumeTree, sameFolder, type Tier, type TierRequest } from '../../isolation/tiers.js';
 import { EventLog } from '../../log/event-log.js';
 import { type LogLine } from '../../log/records.js';
+import { noteStanding, type Standing } from '../../log/standings.js';
 import { workspaceRoot } from '../../paths/resolve.js';
 import { foldOf, traitsOf } from '../../paths/traits.js';
 import { type Fold } from '../../permissions/patterns.js';
@@ -46,6 +47,7 @@ export class HostWorkspace {
     readonly log: EventLog,
     readonly recorder: Recorder,
     private readonly shipper: Shipper,
+    private readonly dispatches: ReadonlyMap<string, Standing>,
   ) {}
 
   /** Throws CONFLICT while another process has it. */
@@ -58,14 +60,14 @@ export class HostWorkspace {
     try {
       const shipper = await Shipper.open({ file: join(own, 'shipped.json'), send: report, ...told });
       const late: { workspace?: HostWorkspace } = {};
-      const open = new Set<string>();
+      const dispatches = new Map<string, Standing>();
       const recorder = await Recorder.open(log, (line) => {
         shipper.add(line);
-        noteOpen(open, line);
+        noteStanding(dispatches, line);
         late.workspace?.noteWaiting(line);
       });
-      const workspace = (late.workspace = new HostWorkspace(root, fold, log, recorder, shipper));
-      await sweepTrees(root, { isOpen: (taskId) => open.has(taskId.split('/')[0]!) });
+      const workspace = (late.workspace = new HostWorkspace(root, fold, log, recorder, shipper, dispatches));
+      await sweepTrees(root, { isOpen: (taskId) => workspace.knows(taskId.split('/')[0]!) === 'open' });
       return workspace;
     } catch (error) {
       await log.close();
@@ -73,11 +75,9 @@ export class HostWorkspace {
     }
   }
 
-  /** Makes what there has to be before the first call. Throws VALIDATION_ERROR for a tier that cannot be had here. */
+  /** Makes what there has to be before the first call. */
   async openTier(where: Where): Promise<void> {
     const { isolation } = where;
-    if (isolation === 'remote_vm')
-      throw new PegasusError('VALIDATION_ERROR', 'role: it works on another host, which this one is not.');
     if (isolation === 'worktree') await this.#tier(where, () => this.#tree(where));
   }
 
@@ -114,6 +114,16 @@ export class HostWorkspace {
     for (const tier of this.#tiers.values()) await (await tier.catch(() => undefined))?.lease?.release();
     await this.shipper.stop();
     await this.log.close();
+  }
+
+  /** What its log has of a dispatch; `undefined`: nothing. */
+  knows(dispatchId: string): Standing | undefined {
+    return this.dispatches.get(dispatchId);
+  }
+
+  /** Resolves once the server knows all that is in the log, or hears no more of it by this process. @returns which */
+  isTold(): Promise<boolean> {
+    return this.shipper.settled();
   }
 
   /** Invariant 3. */
@@ -160,11 +170,4 @@ async function isHeld(tier: Tier): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Dispatches that have begun and not ended: what is theirs is nobody's to sweep away. */
-function noteOpen(open: Set<string>, { of, body }: LogLine): void {
-  if (!of) return;
-  if (body.kind === 'status' && body.state === 'ENDED') open.delete(of.dispatchId);
-  else open.add(of.dispatchId);
 }

@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   isCancellation,
   proxyActivities,
+  TimeoutFailure,
   type ActivityOptions,
 } from '@temporalio/workflow';
 import { EngineError } from '../../engines/engine.js';
@@ -18,24 +19,32 @@ export const CALL_MS = 15 * 60_000;
 
 /** An attempt may be lost with its host; the dispatch's own time bounds all of them together. */
 const RETRY = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10_000, maximumAttempts: 100 };
+/** Until somebody does it. */
+export const ALWAYS_AGAIN = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10_000 };
+
+/** Where calls go, and how long for; milliseconds. `taskQueue`: the workflow's own, unless given. */
+export interface CallBounds extends Pick<ActivityOptions, 'taskQueue'> {
+  startToCloseTimeout: number;
+  heartbeatTimeout: number;
+  scheduleToStartTimeout?: number | undefined;
+}
 
 /**
- * The host's calls, each with its own bounds. Milliseconds. A call that is cancelled is waited for: after it nothing
- * that it has begun goes on.
+ * A host's calls, each with its own bounds. A call that is cancelled is waited for: after it nothing that it has begun
+ * goes on.
  */
-export function activities(
-  startToCloseTimeout: number,
-  heartbeatTimeout: number,
-  scheduleToStartTimeout?: number,
-): DispatchActivities {
+export function activities<A = DispatchActivities>(
+  { taskQueue, scheduleToStartTimeout, ...bounds }: CallBounds,
+  retry: ActivityOptions['retry'] = RETRY,
+): A {
   const options: ActivityOptions = {
-    startToCloseTimeout,
-    heartbeatTimeout,
-    retry: RETRY,
+    ...bounds,
+    retry,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   };
   if (scheduleToStartTimeout !== undefined) options.scheduleToStartTimeout = scheduleToStartTimeout;
-  return proxyActivities<DispatchActivities>(options);
+  if (taskQueue !== undefined) options.taskQueue = taskQueue;
+  return proxyActivities<A & Record<string, (...args: never[]) => Promise<unknown>>>(options) as A;
 }
 
 /** What the host said, without Temporal's words around it. */
@@ -57,6 +66,8 @@ export async function plainly<T>(call: Promise<T>): Promise<T> {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     const { cause } = error;
     const type = cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
+    if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START')
+      throw new HostFailure('The host that works on it has been away for too long.', type);
     throw new HostFailure(cause?.message ?? error.message, type);
   }
 }

@@ -21,13 +21,13 @@ import {
   type DispatchSteps,
 } from '../../dispatch/run.js';
 import { type DispatchState } from '../../dispatch/state.js';
-import { FILE_WRITING, mayDispatch } from '../../dispatch/tools-of.js';
+import { FILE_WRITING, mayDispatch, tierInCopy } from '../../dispatch/tools-of.js';
 import { type Turn, type TurnRequest } from '../../engines/engine.js';
 import { messageOf } from '../../error-text.js';
 import type { LogBody } from '../../log/records.js';
 import { ceilingsOf, type Ceiling } from '../../permissions/ceiling.js';
-import { ROLE_PROFILES } from '../../roles/registry.js';
-import { type NumberedRecord, type Opened, type Where } from '../protocol.js';
+import { ROLE_PROFILES, type RoleProfile } from '../../roles/registry.js';
+import { type DispatchActivities, type NumberedRecord, type Opened, type Where } from '../protocol.js';
 import {
   activities,
   FIRST_HEARTBEAT_MS,
@@ -37,6 +37,7 @@ import {
   CALL_MS,
   plainly,
 } from './activities.js';
+import { bringBack, handOver, awayBounds, type Away } from './away.js';
 import { Controls } from './controls.js';
 import { Journal } from './journal.js';
 
@@ -59,6 +60,8 @@ export interface Continued {
   lastRecord: number;
   used: Used;
   isPaused: boolean;
+  /** Where it is worked on, when not in its workspace. */
+  away?: Away;
 }
 
 /** What the whole dispatch has used, children included, as far as it is settled. */
@@ -79,6 +82,8 @@ class DurableDispatch {
   readonly #used: Used;
   /** The host's, once it is known. */
   #heartbeatMs = FIRST_HEARTBEAT_MS;
+  /** Set once another host has a copy of the workspace. */
+  #away: Away | undefined;
 
   constructor(
     private readonly run: DispatchRun,
@@ -87,6 +92,7 @@ class DurableDispatch {
     this.#controls = new Controls(from?.isPaused);
     this.#journal = new Journal(from?.lastRecord);
     this.#used = from?.used ?? { tokensIn: 0, tokensOut: 0 };
+    this.#away = from?.away;
   }
 
   async result(): Promise<SubagentResult> {
@@ -113,12 +119,12 @@ class DurableDispatch {
       return this.#neverOpened(task, account, error, where, depth);
     }
     this.#heartbeatMs = opened.heartbeatTimeoutMs;
-    const profile = ROLE_PROFILES[task.role];
-    const { own, handedOn } = ceilingsOf(parent, { ...task, isolation: profile.isolation, attended: true });
+    const { isolation } = where;
+    const { own, handedOn } = ceilingsOf(parent, { ...task, isolation, attended: true });
     const { model, prices, system, tools, answerTokens, contextTokens } = opened;
     const plan = {
       task,
-      profile,
+      profile: this.#profile(task, depth),
       parentSessionId,
       account,
       prices,
@@ -128,22 +134,38 @@ class DurableDispatch {
       answerTokens,
       contextTokens,
     };
-    const steps: DispatchSteps = this.#steps(where, opened, own);
-    if (mayDispatch(profile.isolation, depth))
+    const steps: DispatchSteps = this.#steps(where, own);
+    if (mayDispatch(isolation, depth))
       steps.dispatch = (child, held) => this.#dispatch(child, held, handedOn, depth + 1, task.id);
     if (depth === 0) steps.turned = (state) => this.#continueAsNew(where, opened, state);
     const dispatched = await runDispatch(plan, steps, from?.state);
     return { ...dispatched, result: await this.#close(where, dispatched.result, depth) };
   }
 
+  /** Whoever works on it. */
+  #host(startToCloseTimeout: number, scheduleToStartTimeout?: number): DispatchActivities {
+    const bounds = { startToCloseTimeout, heartbeatTimeout: this.#heartbeatMs, scheduleToStartTimeout };
+    return activities(this.#away ? awayBounds(this.#away, bounds) : bounds);
+  }
+
   #where({ id: taskId, role }: SubagentTask): Where {
     const { tenantId, workspace, dispatchId } = this.run;
-    return { tenantId, workspace, dispatchId, taskId, isolation: ROLE_PROFILES[role].isolation };
+    const { isolation } = ROLE_PROFILES[role];
+    const tier = this.run.isolation === 'remote_vm' ? tierInCopy(isolation) : isolation;
+    return { tenantId, workspace, dispatchId, taskId, isolation: tier };
+  }
+
+  /** What watchers are told of the role. */
+  #profile({ role }: SubagentTask, depth: number): RoleProfile {
+    const profile = ROLE_PROFILES[role];
+    return this.#away && depth === 0 ? { ...profile, isolation: 'remote_vm' } : profile;
   }
 
   async #open(where: Where, task: SubagentTask, depth: number): Promise<Opened> {
-    const { openDispatch } = activities(OPEN_MS, this.#heartbeatMs);
-    return plainly(openDispatch({ where, task, model: this.run.model, depth }));
+    const { model, isolation } = this.run;
+    if (isolation === 'remote_vm') this.#away ??= await handOver(where, model);
+    const { openDispatch } = this.#host(OPEN_MS);
+    return plainly(openDispatch({ where, task, model, depth }));
   }
 
   /** Invariant 1: there was nothing to do it with. */
@@ -183,8 +205,7 @@ class DurableDispatch {
     return { result, account, waitedMs: 0 };
   }
 
-  #steps(where: Where, opened: Opened, ceiling: Ceiling): Omit<DispatchSteps, 'dispatch'> {
-    const heartbeat = opened.heartbeatTimeoutMs;
+  #steps(where: Where, ceiling: Ceiling): Omit<DispatchSteps, 'dispatch'> {
     const known = { generation: -1, count: 0 };
     return {
       now: () => Date.now(),
@@ -194,14 +215,14 @@ class DurableDispatch {
       checkpoint: () => this.#checkpoint(where),
       ask: (question) => this.#controls.alone(() => this.#ask(where, question)),
       turn: async (request, grant, state) => {
-        const turn = await this.#turn(where, opened, request, grant, state, known);
+        const turn = await this.#turn(where, request, grant, state, known);
         this.#used.tokensIn += turn.usage.in;
         this.#used.tokensOut += turn.usage.out;
         return turn;
       },
       attempt: (call, { key, reads, approved }) =>
         this.#sending((records) =>
-          activities(CALL_MS, heartbeat).attemptCall({
+          this.#host(CALL_MS).attemptCall({
             where,
             records,
             call,
@@ -218,13 +239,12 @@ class DurableDispatch {
   /** The host keeps the messages, so that each goes to it once; one that has lost them is told all of them. */
   async #turn(
     where: Where,
-    opened: Opened,
     request: TurnRequest,
     { maxTokensOut, timeoutMs, model }: Grant,
     state: DispatchState,
     known: { generation: number; count: number },
   ): Promise<Turn> {
-    const { askModel } = activities(timeoutMs + OPEN_MS, opened.heartbeatTimeoutMs);
+    const { askModel } = this.#host(timeoutMs + OPEN_MS);
     const { generation } = state;
     const ask = (from: number): Promise<Turn> =>
       this.#sending((records) =>
@@ -290,14 +310,13 @@ class DurableDispatch {
     const isCancelled = result.status === 'cancelled';
     return CancellationScope.nonCancellable(async () => {
       try {
+        const back =
+          this.#away && depth === 0
+            ? await bringBack(this.#away, where, result, merge, this.#heartbeatMs)
+            : { result };
+        const waitMs = isCancelled ? OPEN_MS : undefined;
         return await this.#sending((records) =>
-          activities(OPEN_MS, this.#heartbeatMs, isCancelled ? OPEN_MS : undefined).closeDispatch({
-            where,
-            records,
-            result,
-            merge,
-            ...endedAs,
-          }),
+          this.#host(OPEN_MS, waitMs).closeDispatch({ where, records, merge, ...back, ...endedAs }),
         );
       } catch (error) {
         // Nobody waits for a host that is gone to hear that it was cancelled.
@@ -320,6 +339,7 @@ class DurableDispatch {
       lastRecord,
       used: this.#used,
       isPaused,
+      ...(this.#away ? { away: this.#away } : {}),
     });
   }
 
@@ -332,7 +352,7 @@ class DurableDispatch {
   }
 
   async #flush(where: Where): Promise<void> {
-    await this.#sending((records) => activities(OPEN_MS, this.#heartbeatMs).writeRecords({ where, records }));
+    await this.#sending((records) => this.#host(OPEN_MS).writeRecords({ where, records }));
   }
 
   /** Sends what is not written yet along with a call. */

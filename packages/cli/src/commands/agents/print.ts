@@ -45,6 +45,7 @@ export function printDispatch(out: Output, dispatch: Dispatch): void {
     ['mode', task.permissionMode],
     ['model', model === null ? null : printableWords(model)],
     ['merge', dispatch.merge],
+    ['isolation', dispatch.isolation],
     ['budget', budget.join(', ')],
     ['may touch', paths(task.allowedPaths)],
     ['may not touch', paths(task.deniedPaths)],

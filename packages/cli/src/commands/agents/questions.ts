@@ -64,7 +64,7 @@ export class Questions {
 }
 
 /** @returns undefined when the question was taken away @throws Interrupted on Ctrl-C */
-async function askPerson(signal: AbortSignal): Promise<DispatchAnswer['answer'] | undefined> {
+export async function askPerson(signal: AbortSignal): Promise<DispatchAnswer['answer'] | undefined> {
   const { isCancel, select } = await import('@clack/prompts');
   const answer = await select({
     message: 'May it do that?',

@@ -20,6 +20,7 @@ export interface TaskOptions {
   workspace?: string;
   model?: string;
   merge?: string;
+  remote?: boolean;
   promptFile?: string;
 }
 
@@ -29,7 +30,7 @@ export async function readTask(
   prompt: string | undefined,
   options: TaskOptions,
 ): Promise<Omit<DispatchRequest, 'workspace'>> {
-  const { role, mode, merge, model, allow, deny } = options;
+  const { role, mode, merge, model, remote, allow, deny } = options;
   const words = {
     role: readWord('--role', role, AGENT_ROLES),
     permissionMode: readWord('--mode', mode, PERMISSION_MODES),
@@ -37,6 +38,7 @@ export async function readTask(
   const place = given({
     model,
     merge: merge === undefined ? undefined : readWord('--merge', merge, MERGE_CHOICES),
+    isolation: remote ? ('remote_vm' as const) : undefined,
   });
   const bounds = given({ budget: readBudget(options), allowedPaths: allow, deniedPaths: deny });
   return { task: { ...words, prompt: await readPrompt(context, prompt, options), ...bounds }, ...place };

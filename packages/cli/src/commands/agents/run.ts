@@ -12,6 +12,9 @@ export interface RunAgentOptions extends TaskOptions {
   /** Do not wait for its end. */
   detach?: boolean;
   timeout?: string;
+  /** In this process, without a platform. */
+  local?: boolean;
+  agentsFile?: string;
 }
 
 /**
@@ -23,6 +26,8 @@ export async function run(
   prompt: string | undefined,
   options: RunAgentOptions,
 ): Promise<number> {
+  if (options.local) return (await import('./local.js')).runLocally(context, prompt, options);
+  refuseTogether(options.agentsFile !== undefined, '--agents-file', 'goes with --local');
   const timeoutMs = options.timeout === undefined ? undefined : readTimeout(options.timeout);
   const request = await readTask(context, prompt, options);
   const { client } = await connect(context);
@@ -42,6 +47,14 @@ export async function run(
   const code = finishFollowed(context, followed);
   out.result(followed.dispatch);
   return code;
+}
+
+/** @throws PegasusError VALIDATION_ERROR when `isGiven` */
+export function refuseTogether(isGiven: boolean, option: string, why: string): void {
+  if (isGiven)
+    throw new PegasusError('VALIDATION_ERROR', `${option} ${why}.`, {
+      hint: 'pegasus-workflows agents run --help',
+    });
 }
 
 /** More than a timer of Node can wait. Milliseconds. */

@@ -33,6 +33,8 @@ export const agentDispatches = pgTable(
     workspace: text('workspace').notNull(),
     model: text('model'),
     merge: text('merge', { enum: ['leave', 'auto'] }).notNull(),
+    /** Null: as the role says. */
+    isolation: text('isolation', { enum: ['remote_vm'] }),
     task: jsonb('task').$type<SubagentTask>().notNull(),
     /** Of the task, for lists. */
     role: text('role').$type<AgentRole>().notNull(),
@@ -139,4 +141,16 @@ export const agentWorkspaces = pgTable(
     primaryKey({ columns: [t.tenantId, t.name, t.hostId] }),
     index('agent_workspaces_host').on(t.hostId),
   ],
+);
+
+/** Which hosts take a tenant's dispatches from others, as they said last. */
+export const agentRemotes = pgTable(
+  'agent_remotes',
+  {
+    tenantId: tenantId(),
+    hostId: text('host_id').notNull(),
+    models: jsonb('models').$type<string[]>().notNull(),
+    seenAt: instant('seen_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.hostId] }), index('agent_remotes_host').on(t.hostId)],
 );
