@@ -1,11 +1,11 @@
 import { type AuditEntry } from '@pegasus-workflows/contracts';
 import { expect, it } from 'vitest';
 import { artifact } from '../server/artifacts.js';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { KilledServer } from '../support/killed-server.js';
 
-forEachDialect('a server killed between the audit log and the act', (open) => {
+forOneDialect('a server killed between the audit log and the act', (open) => {
   it('leaves an entry too many, never one too few (audit log invariant 1)', async () => {
     await using server = await KilledServer.open(await open());
     await server.start('audit.asked=kill');

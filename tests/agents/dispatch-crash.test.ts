@@ -24,7 +24,7 @@ const TURNS = 200;
 const script = counting(TURNS);
 const WORKSPACES = ['one', 'two'] as const;
 /** Kills of all targets in turn. Among all other tests there are fewer, at half of the points; `npm run test:faults` has all. */
-const INSTANTS = Number(process.env['PEGASUS_FAULT_INSTANTS'] ?? 8);
+const INSTANTS = Number(process.env['PEGASUS_FAULT_INSTANTS'] ?? 4);
 const HAS_ALL = process.env['PEGASUS_FAULT_INSTANTS'] !== undefined;
 const TARGETS: readonly Target[] = ['agents', 'server', 'temporal', 'everything'];
 

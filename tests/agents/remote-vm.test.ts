@@ -225,6 +225,7 @@ it(
       'agents.remote.packed=kill',
       'agents.close.recorded=kill',
       'agents.remote.ended=kill',
+      'agents.remote.filed=kill',
     ];
     for (const failpoint of lives) {
       await host.start(failpoint);

@@ -3,14 +3,14 @@ import { dispatchRunId, type Dispatch, type DispatchReport } from '@pegasus-work
 import { schema } from '@pegasus-workflows/server';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { connectTemporal, type TemporalPort } from '../../packages/server/src/index.js';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 import { eventually } from '../support/wait.js';
 import { TestReceiver } from '../webhooks/receiver.js';
 import { eventAt, questionOf, reportOf, resultOf } from './support/dispatches.js';
 
 /** The server killed in every commit path of a dispatch, then started again. No host is there: runs stay as they are. */
-forEachDialect('a dispatch survives', (open) => {
+forOneDialect('a dispatch survives', (open) => {
   let server: KilledServer;
   let receiver: TestReceiver;
   let port: TemporalPort;

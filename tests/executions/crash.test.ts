@@ -3,7 +3,7 @@ import { connectTemporal, schema, type TemporalPort } from '@pegasus-workflows/s
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { QUEUED_GRACE_MS } from '../../packages/server/src/executions/reconciler.js';
-import { forEachDialect, type TestDialect } from '../server/support.js';
+import { forOneDialect, type TestDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 import { eventually } from '../support/wait.js';
 import { startWorker } from './support.js';
@@ -15,7 +15,7 @@ import { startWorker } from './support.js';
 
 const temporal = inject('temporal');
 
-forEachDialect('a killed server', (open) => {
+forOneDialect('a killed server', (open) => {
   /** How many were asked for so far. */
   let runs = 0;
   let dialect: TestDialect;

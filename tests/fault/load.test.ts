@@ -7,7 +7,7 @@ import { publishFixture } from './support/publish.js';
 import { startThirdParty, type ThirdParty } from './support/third-party.js';
 
 /** Runs of a wave; `npm run test:faults` has 500. */
-const RUNS = Number(process.env['PEGASUS_LOAD_RUNS'] ?? 200);
+const RUNS = Number(process.env['PEGASUS_LOAD_RUNS'] ?? 150);
 const STEPS = 2;
 const MiB = 1024 * 1024;
 const MINUTES = 60_000;
@@ -66,18 +66,20 @@ async function memory(): Promise<Record<Exclude<Part, 'agents'>, number>> {
 
 describe(`${RUNS} runs at once`, () => {
   it(
-    'all complete, none runs twice, and a second wave takes no more memory than the first',
+    'all complete, none runs twice, and a third wave takes no more memory than the second',
     async () => {
+      // In the first one code is compiled and heaps grow to what a wave needs.
       expectEachStepOnce(await wave());
-      const first = await memory();
       expectEachStepOnce(await wave());
-      expect(thirdParty.effects).toHaveLength(2 * RUNS * STEPS);
+      const before = await memory();
+      expectEachStepOnce(await wave());
+      expect(thirdParty.effects).toHaveLength(3 * RUNS * STEPS);
       await eventually(async () => {
-        const second = await memory();
+        const after = await memory();
         for (const part of OURS) {
-          const most = first[part] * (1 + SHARE) + BYTES[part];
-          const said = `${part}: ${Math.round(first[part] / MiB)} MiB after one wave, then ${Math.round(second[part] / MiB)}`;
-          expect(second[part], said).toBeLessThanOrEqual(most);
+          const most = before[part] * (1 + SHARE) + BYTES[part];
+          const said = `${part}: ${Math.round(before[part] / MiB)} MiB after two waves, then ${Math.round(after[part] / MiB)}`;
+          expect(after[part], said).toBeLessThanOrEqual(most);
         }
       });
       await expectRowsToAgree(machine, workflow.id);

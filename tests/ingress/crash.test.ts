@@ -1,10 +1,10 @@
 import { schema } from '@pegasus-workflows/server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 
 /** The server killed between the event and its acknowledgement: the partner repeats, and there is one event. */
-forEachDialect('a delivery cut short', (open) => {
+forOneDialect('a delivery cut short', (open) => {
   let server: KilledServer;
   beforeAll(async () => {
     server = await KilledServer.open(await open());

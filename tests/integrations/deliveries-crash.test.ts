@@ -1,12 +1,12 @@
 import { schema } from '@pegasus-workflows/server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ApiServer } from '../external/api-server.js';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 import { shopConfig } from './shop.js';
 
 /** The server killed around a delivery: whoever asks again has it delivered, under the key of the first attempt. */
-forEachDialect('a delivery cut short', (open) => {
+forOneDialect('a delivery cut short', (open) => {
   let server: KilledServer;
   let partner: ApiServer;
   beforeAll(async () => {

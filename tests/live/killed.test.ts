@@ -4,11 +4,11 @@ import { expect, it } from 'vitest';
 import { temporalWorkflowId } from '@pegasus-workflows/contracts';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
 import { schema } from '@pegasus-workflows/server';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 
 /** A loop of the client over a server that is killed, and over what was written while it was away. */
-forEachDialect('a loop over the changes of executions', (open) => {
+forOneDialect('a loop over the changes of executions', (open) => {
   it('goes on by itself after a kill, and sees the last state of every execution', async () => {
     await using server = await KilledServer.open(await open());
     await server.start();

@@ -11,7 +11,8 @@ import { testTemporal } from '../support/temporal.js';
 
 /**
  * What an author has: the packed packages, installed from files in an empty folder, and nothing of this repository.
- * Each Node runs the whole way: `dev`, `init`, `test`, `package`, `push`, `run`.
+ * Each Node runs the whole way: `dev`, `init`, `test`, `package`, `push`, `run`; among all other tests one of the two, in
+ * turns, and both in `npm run test:nodes`.
  */
 const MINUTES = 60_000;
 
@@ -59,10 +60,13 @@ async function readyUrl(dev: ChildProcess): Promise<string> {
   throw new Error(`dev ended before it was ready:\n${tail.join('')}`);
 }
 
-describe.each([
+const NODES: [name: string, path: () => string][] = [
   ['this Node', () => process.execPath],
   ['Node 22', () => node22],
-])('the packed packages on %s', (_label, node) => {
+];
+const nodes = process.env['PEGASUS_ALL_NODES'] === undefined ? [NODES[Date.now() % 2]!] : NODES;
+
+describe.each(nodes)('the packed packages on %s', (_label, node) => {
   it(
     'go the whole way: init, test, package, push, run',
     async () => {

@@ -3,13 +3,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PayloadKeyInfo } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { KilledServer } from '../support/killed-server.js';
 
 /** The server killed while a tenant's keys are made and changed. */
 const MINUTES = 60_000;
 
-forEachDialect('payload keys of a killed server', (open) => {
+forOneDialect('payload keys of a killed server', (open) => {
   let server: KilledServer;
   const keys = async () => (await server.call('GET', '/payload-keys')).data as PayloadKeyInfo[];
   const current = async () => (await keys()).filter((key) => key.current).map(({ id }) => id);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type MasterKeys } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { KilledServer } from '../support/killed-server.js';
 
@@ -20,7 +20,7 @@ interface Key {
 }
 const newKey = (kid: string): Key => ({ kty: 'oct', kid, k: randomBytes(32).toString('base64url') });
 
-forEachDialect('a change of master keys', (open) => {
+forOneDialect('a change of master keys', (open) => {
   const file = join(tmpdir(), `pegasus-master-keys-${randomBytes(8).toString('hex')}.json`);
   let server: KilledServer;
   let keys = [newKey('key-0')];

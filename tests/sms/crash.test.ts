@@ -1,12 +1,12 @@
 import { schema } from '@pegasus-workflows/server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { KilledServer } from '../support/killed-server.js';
 import { ACCOUNT_SID, AUTH_TOKEN, TwilioServer } from './twilio-server.js';
 
 /** The server killed between writing a message down and recording what the provider said, then started again. */
-forEachDialect('a message whose server was killed', (open) => {
+forOneDialect('a message whose server was killed', (open) => {
   let server: KilledServer;
   let twilio: TwilioServer;
 

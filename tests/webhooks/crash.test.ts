@@ -3,13 +3,13 @@ import { temporalWorkflowId, type WebhookDelivery } from '@pegasus-workflows/con
 import { schema } from '@pegasus-workflows/server';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { forEachDialect } from '../server/support.js';
+import { forOneDialect } from '../server/support.js';
 import { eventually } from '../support/wait.js';
 import { KilledServer } from '../support/killed-server.js';
 import { TestReceiver } from './receiver.js';
 
 /** The server killed between an outcome and its delivery's last step, then started again. */
-forEachDialect('an outcome is told', (open) => {
+forOneDialect('an outcome is told', (open) => {
   let server: KilledServer;
   let receiver: TestReceiver;
   let webhookId: string;

@@ -108,11 +108,11 @@ export class AgentHost {
 }
 
 function offerOf(telling: Iterable<Hosted>, models: string[]): Offer {
-  const offer: Offer & { remotes: string[] } = { workspaces: [], models, remotes: [] };
+  const offer: Offer = { workspaces: [], models };
   for (const hosted of telling) {
     const { tenantId } = hosted;
     if ('name' in hosted) offer.workspaces.push({ tenantId, name: hosted.name });
-    else offer.remotes.push(tenantId);
+    else (offer.remotes ??= []).push(tenantId);
   }
   return offer;
 }

@@ -7,7 +7,8 @@ import { type DispatchRow } from './row.js';
 /**
  * Job: which workspaces there are, as agent hosts say.
  *
- * Boundary: rows of `agent_workspaces`, and of `agent_remotes` for hosts that take dispatches from others. A host says again and again all that it has; what it names no more is gone.
+ * Boundary: rows of `agent_workspaces`, and of `agent_remotes` for hosts that take dispatches from others. A host says
+ * again and again all that it has; what it names no more is gone.
  *
  * Invariants
  * 1. A host's newest word replaces all of its words before, in one transaction.

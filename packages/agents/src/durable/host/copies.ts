@@ -5,8 +5,10 @@ import { createFileAtomic, syncFolder } from '@pegasus-workflows/kit/files';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { packResult, unpackWorkspace } from '../../isolation/bundles.js';
+import { goneAs } from '../../isolation/lease-folder.js';
 import { inScratch } from '../../isolation/scratch.js';
 import { EventLog } from '../../log/event-log.js';
+import { CURRENT } from '../../log/files.js';
 import { type GivenBack, type Handed, type Where } from '../protocol.js';
 import { type BundleStore } from './origin.js';
 import { HostWorkspace, type HostWorkspaceOptions } from './workspaces.js';
@@ -35,8 +37,11 @@ export interface CopiesOptions extends Omit<HostWorkspaceOptions, 'folder'> {
   most: number;
 }
 
+const DAY_MS = 24 * 3_600_000;
 /** A copy that nobody has asked anything of for so long is put to those that are kept. */
-const FORGOTTEN_MS = 30 * 24 * 3_600_000;
+const FORGOTTEN_MS = 30 * DAY_MS;
+/** One in which nothing was ever begun was taken by another host as well, and is removed. */
+const UNBEGUN_MS = 7 * DAY_MS;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NOT_NOW = '2s';
 const KEEP = 'keep';
@@ -60,10 +65,11 @@ export class Copies {
     const { folder } = options;
     for (const name of ['open', 'ended', 'kept'])
       await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
-    const log = await EventLog.open(folder);
-    const copies = new Copies(options, log, await folderId(folder));
+    const id = await folderId(folder);
+    const copies = new Copies(options, await EventLog.open(folder), id);
     try {
       for (const name of await readdir(join(folder, 'open'))) await copies.#find(name);
+      await copies.#removeOld();
       return copies;
     } catch (error) {
       await copies.close();
@@ -90,16 +96,24 @@ export class Copies {
     return false;
   }
 
-  /** Makes a copy, or finds it made. Rejects, to be asked again later, where there are as many as there may be. */
-  async take({ dispatchId, taskId }: Where, { work, bundle }: Handed): Promise<void> {
+  /**
+   * Makes a copy, or finds it made. Rejects, to be asked again later, where there are as many as there may be.
+   * @param signal aborted when somebody else is asked by now: then nothing is left of it
+   */
+  async take({ dispatchId, taskId }: Where, { work, bundle }: Handed, signal: AbortSignal): Promise<void> {
     const there = this.#open.get(dispatchId);
     if (there) return void (await there);
+    if (this.#open.size >= this.options.most) await this.#removeOld();
     if (this.#open.size >= this.options.most)
       throw notNow(`This host works on ${this.#open.size} dispatches, as many as it may.`);
     const making = this.#make(dispatchId, bundle);
     this.#open.set(dispatchId, making);
     making.catch(() => this.#open.delete(dispatchId));
-    await making;
+    const workspace = await making;
+    if (signal.aborted && workspace.knows(dispatchId) === undefined) {
+      await this.#remove(dispatchId, workspace);
+      signal.throwIfAborted();
+    }
     await this.log.append({ kind: 'moved', taskId, way: 'taken over', commit: work });
   }
 
@@ -125,7 +139,7 @@ export class Copies {
   }
 
   /** Puts a dispatch away, if it has ended. Resolves at once; {@link close} waits for what is under way. */
-  putAway({ dispatchId }: Where): void {
+  putAway({ dispatchId }: Pick<Where, 'dispatchId'>): void {
     const opening = this.#open.get(dispatchId);
     if (!opening || this.#ending.has(dispatchId)) return;
     const ending = this.#putAway(dispatchId, opening).catch((error: unknown) => {
@@ -148,6 +162,8 @@ export class Copies {
   /** Invariant 1. */
   async #make(dispatchId: string, bundle: Handed['bundle']): Promise<HostWorkspace> {
     const folder = join(this.options.folder, 'open');
+    // One that could not be opened is there all the same.
+    if (await isThere(join(folder, dispatchId))) return this.#workspace(dispatchId);
     const made = join(folder, `.${dispatchId}.${randomUUID()}`);
     await inScratch(async (scratch) => {
       const file = join(scratch, 'workspace.bundle');
@@ -173,15 +189,34 @@ export class Copies {
   async #find(name: string): Promise<void> {
     const path = join(this.options.folder, 'open', name);
     if (!ID.test(name)) return rm(path, { recursive: true, force: true });
+    // A crash came in between: what is left of it is put away without being opened.
+    if (await isThere(join(this.options.folder, 'ended', name))) return this.#file(name);
     const opening = this.#workspace(name);
     this.#open.set(name, opening);
     opening.catch(() => this.#open.delete(name));
     const workspace = await opening;
-    if (workspace.knows(name) === 'ended') return this.putAway({ dispatchId: name } as Where);
-    const { mtimeMs } = await stat(join(workspace.root, '.pugi', 'events.jsonl'));
-    if (Date.now() - mtimeMs < FORGOTTEN_MS) return;
-    await writeFile(join(workspace.root, '.pugi', KEEP), '');
-    await this.#putAside(name, workspace);
+    if (workspace.knows(name) === 'ended') this.putAway({ dispatchId: name });
+  }
+
+  /** What nobody will ask of any more. */
+  async #removeOld(): Promise<void> {
+    for (const [dispatchId, opening] of this.#open) {
+      const workspace = await opening.catch(() => undefined);
+      const standing = workspace?.knows(dispatchId);
+      if (!workspace || standing === 'ended' || this.#ending.has(dispatchId)) continue;
+      const { mtimeMs } = await stat(join(workspace.root, '.pugi', CURRENT));
+      const silentMs = Date.now() - mtimeMs;
+      if (standing === undefined && silentMs > UNBEGUN_MS) await this.#remove(dispatchId, workspace);
+      if (standing !== 'open' || silentMs < FORGOTTEN_MS) continue;
+      await writeFile(join(workspace.root, '.pugi', KEEP), '');
+      await this.#putAside(dispatchId, workspace);
+    }
+  }
+
+  async #remove(dispatchId: string, workspace: HostWorkspace): Promise<void> {
+    await workspace.close();
+    await rm(workspace.root, { recursive: true, force: true });
+    this.#open.delete(dispatchId);
   }
 
   async #putAway(dispatchId: string, opening: Promise<HostWorkspace>): Promise<void> {
@@ -192,22 +227,26 @@ export class Copies {
     await this.#putAside(dispatchId, workspace);
   }
 
-  /** Its log is closed by now, or will be; each step may have been done before a crash. */
+  /** Invariant 2. */
   async #putAside(dispatchId: string, workspace: HostWorkspace): Promise<void> {
-    const { folder } = this.options;
     await workspace.close();
-    const isKept = await isThere(join(workspace.root, '.pugi', KEEP));
     failpoint('agents.remote.ended');
-    if (isKept) await rename(workspace.root, join(folder, 'kept', dispatchId));
-    else {
-      const logs = join(folder, 'ended', dispatchId);
-      await mkdir(logs, { recursive: true, mode: 0o700 });
-      for (const name of await readdir(join(workspace.root, '.pugi')))
-        if (/^(events|torn-).*/.test(name))
-          await rename(join(workspace.root, '.pugi', name), join(logs, name));
-      await rm(workspace.root, { recursive: true, force: true });
-    }
+    const isKept = await isThere(join(workspace.root, '.pugi', KEEP));
+    if (isKept) await rename(workspace.root, join(this.options.folder, 'kept', dispatchId));
+    else await this.#file(dispatchId);
     this.#open.delete(dispatchId);
+  }
+
+  /** Files the log of a copy that has ended, and removes the rest. What a crash breaks off is done again. */
+  async #file(dispatchId: string): Promise<void> {
+    const { folder } = this.options;
+    const copy = join(folder, 'open', dispatchId);
+    const logs = join(folder, 'ended', dispatchId);
+    await mkdir(logs, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(join(copy, '.pugi')).catch(goneAs([])))
+      if (/^(events|torn-)/.test(name)) await rename(join(copy, '.pugi', name), join(logs, name));
+    failpoint('agents.remote.filed');
+    await rm(copy, { recursive: true, force: true });
   }
 }
 
@@ -227,11 +266,5 @@ export function notNow(message: string): ApplicationFailure {
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  return (await stat(path).catch(goneAs(undefined))) !== undefined;
 }

@@ -24,7 +24,7 @@ export interface BundleStore {
 /**
  * Job: hands a workspace to another host, and takes what was done there back.
  *
- * Boundary: the host that has the workspace. Who works on the copy is `remote-copies.ts`.
+ * Boundary: the host that has the workspace. Who works on the copy is `copies.ts`'s.
  *
  * Invariants
  * 1. Handing over writes nothing of the workspace but its log.

@@ -23,10 +23,10 @@ export function takingActivities(parts: RemoteParts): TakingActivities {
   const { copies, models, queue } = parts;
   return {
     takeOver: ({ where, model, handed }) =>
-      alive(parts, async () => {
+      alive(parts, async (signal) => {
         if (model !== null && !models.names.includes(model))
           throw notNow(`This host has no model ${printableLine(model)}.`);
-        await copies.take(where, handed);
+        await copies.take(where, handed, signal);
         return { queue };
       }),
   };

@@ -74,7 +74,8 @@ export async function bringBack(
   } catch (error) {
     const why = `What was done on the other host could not be brought back: ${printableLine(messageOf(error))}`;
     const failed = status === 'cancelled' ? status : 'failed';
-    return { result: { ...result, status: failed, filesChanged: [], summary: why }, isKept: true };
+    const told = `${why}\n\n${summary}`;
+    return { result: { ...result, status: failed, filesChanged: [], summary: told }, isKept: true };
   }
 }
 
