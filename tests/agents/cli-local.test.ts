@@ -48,10 +48,10 @@ beforeAll(async () => {
 afterAll(() => terminal?.[Symbol.asyncDispose]());
 
 const at = (name: string): string => path.join(terminal.root, name);
-const local = (model: string, ...words: string[]): string[] => [
-  ...['agents', 'run', '--local', '--role', 'coder', '--mode', 'auto', '--model', model, 'Do it.'],
-  ...words,
+const locally = (role: string, model: string, mode = 'auto'): string[] => [
+  ...['agents', 'run', '--local', '--role', role, '--mode', mode, '--model', model, 'Do it.'],
 ];
+const local = (model: string, ...words: string[]): string[] => [...locally('coder', model), ...words];
 const branches = async (): Promise<string> =>
   (
     await git('git', ['-C', at('shop'), 'branch', '--list', 'pugi/*', '--format=%(refname:short)'])
@@ -96,36 +96,14 @@ it('denies what it would have to ask where there is no terminal', async () => {
 });
 
 it('leaves a branch of a role that works in a tree of its own, and sweeps the tree of one that was killed', async () => {
-  const words = [
-    'agents',
-    'run',
-    '--local',
-    '--role',
-    'verifier',
-    '--mode',
-    'auto',
-    '--model',
-    'staying',
-    'Do it.',
-  ];
+  const words = locally('verifier', 'staying');
   const killed = terminal.spawn(words, { cwd: 'shop' });
   await eventually(async () => expect(await branches()).not.toBe(''));
   const abandoned = await branches();
   killed.kill('SIGKILL');
   await new Promise((resolve) => killed.once('close', resolve));
 
-  const verify = [
-    'agents',
-    'run',
-    '--local',
-    '--role',
-    'verifier',
-    '--mode',
-    'auto',
-    '--model',
-    'writing',
-    'Do it.',
-  ];
+  const verify = locally('verifier', 'writing');
   // The log is let go of a moment after its writer's death.
   await eventually(async () => {
     const { code, stdout, stderr } = await terminal.run(verify, { cwd: 'shop' });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inTurns } from '../support/in-turns.js';
 import { packedPackages, type PackedPackages } from '../support/packed.js';
 import { succeed } from '../support/process.js';
 import { testTemporal } from '../support/temporal.js';
@@ -64,9 +65,8 @@ const NODES: [name: string, path: () => string][] = [
   ['this Node', () => process.execPath],
   ['Node 22', () => node22],
 ];
-const nodes = process.env['PEGASUS_ALL_NODES'] === undefined ? [NODES[Date.now() % 2]!] : NODES;
 
-describe.each(nodes)('the packed packages on %s', (_label, node) => {
+describe.each(inTurns(NODES, 'PEGASUS_ALL_NODES'))('the packed packages on %s', (_label, node) => {
   it(
     'go the whole way: init, test, package, push, run',
     async () => {

@@ -30,6 +30,7 @@ import {
   type DatabaseSettings,
   type Services,
 } from '../../packages/server/src/index.js';
+import { inTurns } from '../support/in-turns.js';
 import { freshPglite } from '../support/pglite-template.js';
 import { createDatabase } from '../support/postgres.js';
 import '../support/provided.js';
@@ -59,20 +60,21 @@ export const openAnyDialect: () => Promise<TestDialect> = DIALECTS.PostgreSQL;
 export const openEmbedded: () => Promise<TestDialect> = DIALECTS.PGlite;
 
 /** Declares a suite twice: on the embedded database and on a real PostgreSQL, a database of its own each. */
-export function forEachDialect(name: string, declare: (open: () => Promise<TestDialect>) => void): void {
-  for (const [dialect, open] of Object.entries(DIALECTS))
-    describe(`${name} on ${dialect}`, () => declare(open));
+export function forEachDialect(
+  name: string,
+  declare: (open: () => Promise<TestDialect>) => void,
+  dialects: readonly Dialect[] = Object.entries(DIALECTS),
+): void {
+  for (const [dialect, open] of dialects) describe(`${name} on ${dialect}`, () => declare(open));
 }
+type Dialect = [name: string, open: () => Promise<TestDialect>];
 
 /**
  * Declares a suite on one of the two, another in every other run: for what is killed at many points, which the next run
  * tries on the other. `npm run test:crashes` has both.
  */
 export function forOneDialect(name: string, declare: (open: () => Promise<TestDialect>) => void): void {
-  if (process.env['PEGASUS_ALL_DIALECTS'] !== undefined) return forEachDialect(name, declare);
-  const dialects = Object.entries(DIALECTS);
-  const [dialect, open] = dialects[Date.now() % dialects.length]!;
-  describe(`${name} on ${dialect}`, () => declare(open));
+  forEachDialect(name, declare, inTurns(Object.entries(DIALECTS), 'PEGASUS_ALL_DIALECTS'));
 }
 
 export interface Reply<T = any> {

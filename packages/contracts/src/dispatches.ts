@@ -36,7 +36,10 @@ export const dispatchTaskSchema = subagentTaskSchema.extend({
   deniedPaths: z.array(path).max(PATHS_MAX).optional(),
 });
 
-/** `leave`: the branch of a worktree, or of another host, is left for somebody to review. `auto`: it is merged when the dispatch has shipped. */
+/**
+ * `leave`: the branch of a worktree, or of another host, is left for somebody to review. `auto`: it is merged when the
+ * dispatch has shipped.
+ */
 export const MERGE_CHOICES = ['leave', 'auto'] as const;
 
 /**

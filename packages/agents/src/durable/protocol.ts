@@ -23,6 +23,10 @@ export interface Where extends Pick<DispatchRun, 'tenantId' | 'workspace' | 'dis
   isolation: Isolation;
 }
 
+/** Names a task among all of a host's: of a dispatch, or of a child inside of it. */
+export const keyOf = ({ dispatchId, taskId }: Pick<Where, 'dispatchId' | 'taskId'>): string =>
+  `${dispatchId}/${taskId}`;
+
 export interface NumberedRecord {
   n: number;
   body: LogBody;

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { sha256 } from '../digest.js';
 import { NO_FILE_MODE, type Changed, type Git } from './git.js';
-import { codeOf, goneAs } from './lease-folder.js';
+import { codeOf, goneAs, isThere } from './lease-folder.js';
 import { type WriterLease } from './lease.js';
 
 /**
@@ -175,10 +175,6 @@ async function printOf(path: string): Promise<string | undefined> {
   if (found?.isSymbolicLink()) return `link ${await readlink(path)}`;
   if (!found?.isFile()) return undefined;
   return `${found.mode & 0o100 ? 'program' : 'file'} ${sha256(await readFile(path))}`;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await lstat(path).catch(goneAs(undefined))) !== undefined;
 }
 
 /** Each comes from the stage as well, so that none is made without the lease. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
@@ -229,4 +229,9 @@ export function goneAs<T>(value: T): (error: unknown) => T {
     if (codeOf(error) === 'ENOENT') return value;
     throw error;
   };
+}
+
+/** Whether there is anything of this name, a link to nothing included. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(goneAs(undefined))) !== undefined;
 }

@@ -1,4 +1,5 @@
-import { open, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type BundleStore, type StoredBundle } from '@pegasus-workflows/agents/durable';
 import { type PayloadBlobs, type TenantPayloadCodec } from '@pegasus-workflows/kit/payloads';
@@ -27,20 +28,14 @@ export class BlobBundles implements BundleStore {
   ) {}
 
   async put(path: string): Promise<StoredBundle> {
-    const { size: bytes } = await stat(path);
-    const file = await open(path, 'r');
-    try {
-      const parts: string[] = [];
-      for (let at = 0; at < bytes; at += PART_BYTES) {
-        const data = Buffer.alloc(Math.min(PART_BYTES, bytes - at));
-        await file.read(data, 0, data.length, at);
-        const [part] = await this.codec.encode([{ metadata: { encoding: ENCODING }, data }]);
-        parts.push(await this.blobs.put(Payload.encode(part!).finish()));
-      }
-      return { bytes, parts };
-    } finally {
-      await file.close();
+    const parts: string[] = [];
+    let bytes = 0;
+    for await (const data of createReadStream(path, { highWaterMark: PART_BYTES }) as AsyncIterable<Buffer>) {
+      const [part] = await this.codec.encode([{ metadata: { encoding: ENCODING }, data }]);
+      parts.push(await this.blobs.put(Payload.encode(part!).finish()));
+      bytes += data.length;
     }
+    return { bytes, parts };
   }
 
   async get({ bytes, parts }: StoredBundle, path: string): Promise<void> {
@@ -53,7 +48,7 @@ export class BlobBundles implements BundleStore {
           throw new PegasusError('NOT_FOUND', 'A part of the bundle is kept no more; dispatch it again.');
         const [part] = await this.codec.decode([Payload.decode(kept)]);
         const data = part?.data ?? new Uint8Array();
-        await file.write(data);
+        await file.appendFile(data);
         written += data.length;
       }
     } finally {

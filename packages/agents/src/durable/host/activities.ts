@@ -14,6 +14,7 @@ import { Workspace } from '../../tools/workspace.js';
 import { type ToolPorts } from '../../tools/tool.js';
 import {
   FAILURES,
+  keyOf,
   type AttemptInput,
   type CloseInput,
   type DispatchActivities,
@@ -213,8 +214,6 @@ function transcriptNeeded(): ApplicationFailure {
     category: ApplicationFailureCategory.BENIGN,
   });
 }
-
-const keyOf = ({ dispatchId, taskId }: Where): string => `${dispatchId}/${taskId}`;
 
 function folderOf({ root }: HostWorkspace, { dispatchId, taskId }: Where): string {
   return join(root, '.pugi', 'dispatches', dispatchId, encodeURIComponent(taskId));

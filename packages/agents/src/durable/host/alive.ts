@@ -1,11 +1,10 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { type HostParts } from './activities.js';
 
 /** A step, with signs of life while it works; the signal is aborted when the dispatch is cancelled. */
 export async function alive<T>(
-  { heartbeatTimeoutMs }: Pick<HostParts, 'heartbeatTimeoutMs'>,
+  { heartbeatTimeoutMs }: { heartbeatTimeoutMs: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
@@ -17,7 +16,7 @@ export async function alive<T>(
   }
 }
 
-/** What the platform's errors say is wrong with the task stays wrong; who has what it needs may let go. */
+/** Invariant 4 of `activities.ts`: what the platform's errors say is wrong with the task stays wrong; who has what it needs may let go. */
 async function finally_<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

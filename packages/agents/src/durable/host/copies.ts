@@ -5,7 +5,7 @@ import { createFileAtomic, syncFolder } from '@pegasus-workflows/kit/files';
 import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { packResult, unpackWorkspace } from '../../isolation/bundles.js';
-import { goneAs } from '../../isolation/lease-folder.js';
+import { goneAs, isThere } from '../../isolation/lease-folder.js';
 import { inScratch } from '../../isolation/scratch.js';
 import { EventLog } from '../../log/event-log.js';
 import { CURRENT } from '../../log/files.js';
@@ -106,10 +106,7 @@ export class Copies {
     if (this.#open.size >= this.options.most) await this.#removeOld();
     if (this.#open.size >= this.options.most)
       throw notNow(`This host works on ${this.#open.size} dispatches, as many as it may.`);
-    const making = this.#make(dispatchId, bundle);
-    this.#open.set(dispatchId, making);
-    making.catch(() => this.#open.delete(dispatchId));
-    const workspace = await making;
+    const workspace = await this.#opening(dispatchId, this.#make(dispatchId, bundle));
     if (signal.aborted && workspace.knows(dispatchId) === undefined) {
       await this.#remove(dispatchId, workspace);
       signal.throwIfAborted();
@@ -133,9 +130,7 @@ export class Copies {
 
   /** Invariant 2: from now on the whole copy stays when it ends. */
   async keep(where: Where): Promise<void> {
-    const { root } = await this.workspaceOf(where);
-    await writeFile(join(root, '.pugi', KEEP), '');
-    await syncFolder(join(root, '.pugi'));
+    await markKept(await this.workspaceOf(where));
   }
 
   /** Puts a dispatch away, if it has ended. Resolves at once; {@link close} waits for what is under way. */
@@ -157,6 +152,13 @@ export class Copies {
     }
     await Promise.all(this.#ending.values());
     await this.log.close();
+  }
+
+  /** One that cannot be opened is open no more. */
+  #opening(dispatchId: string, opening: Promise<HostWorkspace>): Promise<HostWorkspace> {
+    this.#open.set(dispatchId, opening);
+    opening.catch(() => this.#open.delete(dispatchId));
+    return opening;
   }
 
   /** Invariant 1. */
@@ -191,10 +193,7 @@ export class Copies {
     if (!ID.test(name)) return rm(path, { recursive: true, force: true });
     // A crash came in between: what is left of it is put away without being opened.
     if (await isThere(join(this.options.folder, 'ended', name))) return this.#file(name);
-    const opening = this.#workspace(name);
-    this.#open.set(name, opening);
-    opening.catch(() => this.#open.delete(name));
-    const workspace = await opening;
+    const workspace = await this.#opening(name, this.#workspace(name));
     if (workspace.knows(name) === 'ended') this.putAway({ dispatchId: name });
   }
 
@@ -208,7 +207,7 @@ export class Copies {
       const silentMs = Date.now() - mtimeMs;
       if (standing === undefined && silentMs > UNBEGUN_MS) await this.#remove(dispatchId, workspace);
       if (standing !== 'open' || silentMs < FORGOTTEN_MS) continue;
-      await writeFile(join(workspace.root, '.pugi', KEEP), '');
+      await markKept(workspace);
       await this.#putAside(dispatchId, workspace);
     }
   }
@@ -250,6 +249,11 @@ export class Copies {
   }
 }
 
+async function markKept({ root }: HostWorkspace): Promise<void> {
+  await writeFile(join(root, '.pugi', KEEP), '');
+  await syncFolder(join(root, '.pugi'));
+}
+
 /** The one that is written first stays. */
 async function folderId(folder: string): Promise<string> {
   const path = join(folder, 'host-id');
@@ -263,8 +267,4 @@ async function folderId(folder: string): Promise<string> {
 export function notNow(message: string): ApplicationFailure {
   const category = ApplicationFailureCategory.BENIGN;
   return ApplicationFailure.create({ message, type: 'NOT_NOW', nextRetryDelay: NOT_NOW, category });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(goneAs(undefined))) !== undefined;
 }

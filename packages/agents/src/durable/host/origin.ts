@@ -5,6 +5,7 @@ import { bringBack } from '../../isolation/bring-back.js';
 import { packWorkspace } from '../../isolation/bundles.js';
 import { inScratch } from '../../isolation/scratch.js';
 import {
+  keyOf,
   type BroughtBack,
   type OriginActivities,
   type StoredBundle,
@@ -58,7 +59,7 @@ export function originActivities(parts: OriginParts): OriginActivities {
 /** Invariant 2. */
 function takeBack(
   { workspace, bundles }: OriginParts,
-  { where: { dispatchId, taskId }, handed, given, isMerged }: TakeBackInput,
+  { where, handed, given, isMerged }: TakeBackInput,
   signal: AbortSignal,
 ): Promise<BroughtBack> {
   const { base, work } = handed;
@@ -70,9 +71,10 @@ function takeBack(
       await bundles.get(given.bundle, file);
       return file;
     };
-    const asked = { taskId: `${dispatchId}/${taskId}`, base, work, commit, bundle, isMerged, signal };
+    const asked = { taskId: keyOf(where), base, work, commit, bundle, isMerged, signal };
     const { filesChanged, notes } = await bringBack(workspace.root, asked);
     failpoint('agents.origin.brought');
+    const { taskId } = where;
     await workspace.log.append({ kind: 'moved', taskId, way: 'taken back', commit: commit ?? work });
     return { filesChanged, notes };
   });

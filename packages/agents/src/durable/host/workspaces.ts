@@ -11,7 +11,7 @@ import { noteStanding, type Standing } from '../../log/standings.js';
 import { workspaceRoot } from '../../paths/resolve.js';
 import { foldOf, traitsOf } from '../../paths/traits.js';
 import { type Fold } from '../../permissions/patterns.js';
-import { type CloseInput, type Where } from '../protocol.js';
+import { keyOf, type CloseInput, type Where } from '../protocol.js';
 import { Recorder } from './recorder.js';
 import { Shipper } from './shipper.js';
 
@@ -162,8 +162,6 @@ export class HostWorkspace {
     return { isolation: where.isolation, root: this.root, taskId: keyOf(where) };
   }
 }
-
-const keyOf = ({ dispatchId, taskId }: Where): string => `${dispatchId}/${taskId}`;
 
 async function isHeld(tier: Tier): Promise<boolean> {
   return tier.check().then(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { type Dispatch } from '@pegasus-workflows/contracts';
 import { createLogger } from '@pegasus-workflows/kit';
-import { type LocalDispatch } from '@pegasus-workflows/platform';
+import { type LocalDispatch } from '@pegasus-workflows/platform/agents-local';
 import { type Context } from '../../context.js';
 import { EXIT } from '../../exit-codes.js';
 import { untilInterrupted } from '../../runs/interrupt.js';
@@ -43,7 +43,7 @@ export async function runLocally(
   const { env, cwd, out } = context;
   const id = randomUUID();
   const file = resolve(cwd, options.agentsFile ?? env['PEGASUS_AGENTS_FILE'] ?? 'agents.toml');
-  const { dispatchLocally } = await import('@pegasus-workflows/platform');
+  const { dispatchLocally } = await import('@pegasus-workflows/platform/agents-local');
   const logger = createLogger('agents');
   logger.level = env['LOG_LEVEL'] ?? 'warn';
   const queuedAt = new Date().toISOString();
