@@ -3,9 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type ScriptedTurn } from '@pegasus-workflows/agents';
+import { type Dispatch } from '@pegasus-workflows/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Terminal } from '../cli/cli.js';
 import { eventually } from '../support/wait.js';
+import { acpModel } from './support/acp-model.js';
 
 /** `agents run --local`: a dispatch for a developer who has no platform. */
 const git = promisify(execFile);
@@ -42,6 +44,7 @@ beforeAll(async () => {
     await writeFile(at(`shop/${name}.json`), JSON.stringify(turns));
     models.push(`[[models]]\nkind = "scripted"\nname = "${name}"\ntranscript = "${name}.json"\n`);
   }
+  models.push(acpModel('agent', [{ run: { command: 'cat src/a.txt > copy.txt' } }, { look: 'copy.txt' }]));
   const plain = '[[workspaces]]\nname = "plain"\npath = "../plain"\n';
   await writeFile(at('shop/agents.toml'), [plain, ...models].join('\n'));
 });
@@ -86,6 +89,13 @@ it('runs command lines behind the walls of an agent host', async () => {
   expect(stdout).toContain('copy.txt');
   expect(code).toBe(0);
   expect(await readFile(at('shop/copy.txt'), 'utf8')).toBe('a\n');
+});
+
+it('hands the task to an agent of the Agent Client Protocol, in walls', async () => {
+  const { code, stdout } = await terminal.run([...local('agent'), '--json'], { cwd: 'shop' });
+  const { result } = JSON.parse(stdout) as Dispatch;
+  expect(result).toMatchObject({ status: 'shipped', summary: '["a\\n"]', toolCallCount: 1 });
+  expect(code).toBe(0);
 });
 
 it('denies what it would have to ask where there is no terminal', async () => {

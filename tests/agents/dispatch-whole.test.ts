@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Dispatch, type DispatchRequest } from '@pegasus-workflows/contracts';
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Machine } from '../fault/support/machine.js';
 import { eventually } from '../support/wait.js';
 import { TestReceiver } from '../webhooks/receiver.js';
+import { acpModel } from './support/acp-model.js';
 import { agentsHome, filesIn, type AgentsHome } from './support/scripted-dispatch.js';
 
 /** Dispatches on a whole platform: questions over restarts, children, worktrees, command lines. */
@@ -56,6 +57,14 @@ let machine: Machine;
 beforeAll(async () => {
   home = await agentsHome(['shop', 'repository'], SCRIPTS);
   await commitIn(home.workspace('repository'));
+  await appendFile(
+    home.file,
+    acpModel('acp', [
+      { run: { command: 'echo begun >> agent.txt' } },
+      { write: ['asked.md', 'approved'] },
+      { look: 'agent.txt' },
+    ]),
+  );
   machine = await Machine.start({ PEGASUS_AGENTS_FILE: home.file, PEGASUS_AGENTS_HEARTBEAT_MS: '2000' });
 }, 2 * MINUTES);
 afterAll(async () => {
@@ -73,7 +82,7 @@ async function commitIn(folder: string): Promise<void> {
 }
 
 const dispatch = (
-  model: keyof typeof SCRIPTS,
+  model: keyof typeof SCRIPTS | 'acp',
   task: Partial<DispatchRequest['task']>,
   over = {},
 ): Promise<Dispatch> =>
@@ -194,6 +203,32 @@ it('runs command lines in the sandbox', async () => {
   const { result } = await ended(id);
   expect(result).toMatchObject({ status: 'shipped', summary: 'Built.', filesChanged: ['out.txt'] });
 });
+
+it(
+  'an agent of the Agent Client Protocol asks a person, its host is killed meanwhile, and it goes on',
+  async () => {
+    const { id } = await dispatch('acp', { permissionMode: 'ask' });
+    const first = await question(id);
+    expect(first).toMatchObject({ toolName: 'bash', rule: 'mode:ask' });
+    await machine.client.agents.answer(id, { questionId: first.id, answer: 'approved' });
+    const second = await eventually(async () => {
+      const asked = await question(id);
+      expect(asked.toolName).toBe('write');
+      return asked;
+    });
+    await machine.kill('agents');
+    await machine.client.agents.answer(id, { questionId: second.id, answer: 'approved' });
+    const { result } = await ended(id);
+    expect(result).toMatchObject({ status: 'shipped', filesChanged: ['agent.txt', 'asked.md'] });
+    // What it was told that it has done it has not done again.
+    expect(JSON.parse(result!.summary)).toEqual(['begun\n']);
+    expect(await filesIn(home.workspace('shop'))).toMatchObject({
+      'agent.txt': 'begun\n',
+      'asked.md': 'approved',
+    });
+  },
+  2 * MINUTES,
+);
 
 it('a workspace without a repository has no worktrees', async () => {
   const { id } = await dispatch('tree', { role: 'verifier' });

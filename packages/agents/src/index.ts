@@ -57,9 +57,19 @@ export {
   type OpenAiCompatibleEngine,
 } from './engines/ai-sdk.js';
 export { runAcpAgent, type AcpAnswer, type AcpRun } from './engines/acp.js';
+export { acpEngine } from './engines/acp-engine.js';
+export { launchPlainly, type Launched } from './engines/acp-process.js';
+export { type AcpAgent } from './engines/acp-session.js';
 export { type AcpHandlers } from './engines/acp-client.js';
 export { type RetryClock, type RetryPolicy } from './engines/retry.js';
-export { type Shell, type ShellRefusal, type ShellRequest, type ShellResult } from './tools/shell.js';
+export {
+  type ProgramRequest,
+  type Programs,
+  type Shell,
+  type ShellRefusal,
+  type ShellRequest,
+  type ShellResult,
+} from './tools/shell.js';
 export {
   FetchError,
   PolicyFetcher,

@@ -20,6 +20,7 @@ import { type ToolPorts } from '../tools/tool.js';
 import { functionSchemas } from '../tools/toolbox.js';
 import { Workspace } from '../tools/workspace.js';
 import { attemptCall } from './attempt.js';
+import { conversationOf } from './conversation.js';
 import { budgetOf, runDispatch, type Dispatched, type DispatchSteps } from './run.js';
 import { systemOf } from './system.js';
 import { childFunctions, mayDispatch, toolsOf } from './tools-of.js';
@@ -88,6 +89,7 @@ async function dispatchWith(options: InProcessDispatch, account: Account): Promi
   const signal = options.signal ?? new AbortController().signal;
   const parts = { log, taskId: task.id, permissions, ceiling: own, journal, signal };
   const place = { ...options.tier, isolation, root, taskId: task.id, signal };
+  const endTalk = (): Promise<void> | undefined => engine.conversations?.end(task.id);
   const dispatched = await inTier(place, (tier) =>
     runDispatch(
       {
@@ -98,15 +100,24 @@ async function dispatchWith(options: InProcessDispatch, account: Account): Promi
         prices,
         model: engine.model,
         system: options.system ?? systemOf(task),
-        tools: [
-          ...functionSchemas(toolsOf(isolation, task.permissionMode === 'plan'), options.ports),
-          ...childFunctions(isolation, depth),
-        ],
+        tools: engine.conversations
+          ? []
+          : [
+              ...functionSchemas(toolsOf(isolation, task.permissionMode === 'plan'), options.ports),
+              ...childFunctions(isolation, depth),
+            ],
         answerTokens: options.answerTokens ?? ANSWER_TOKENS,
         ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       },
       {
         ...stepsOf(options, signal, clock, tier),
+        turn: async (request, { timeoutMs }) => {
+          const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+          if (!engine.conversations) return engine.turn(request, until);
+          const workspace = new Workspace(tier.root);
+          const conversation = await conversationOf(task.id, workspace, own, permissions);
+          return engine.turn({ ...request, conversation }, until);
+        },
         attempt: async (call, given) => {
           const attempt = await attemptCall(
             {
@@ -131,7 +142,7 @@ async function dispatchWith(options: InProcessDispatch, account: Account): Promi
             }
           : {}),
       },
-    ),
+    ).finally(endTalk),
   );
   await journal.clear();
   return dispatched;
@@ -160,15 +171,13 @@ function openFor(
 }
 
 function stepsOf(
-  { engine, log, ask, onEvent }: InProcessDispatch,
+  { log, ask, onEvent }: InProcessDispatch,
   signal: AbortSignal,
   clock: () => number,
   tier: Tier,
-): Omit<DispatchSteps, 'attempt'> {
+): Omit<DispatchSteps, 'attempt' | 'turn'> {
   return {
     now: clock,
-    turn: (request, { timeoutMs }) =>
-      engine.turn(request, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])),
     // Never asked for without somebody to answer: the ceiling says so.
     ask: ({ call, decision }) => ask!(call, decision),
     record: async (body) => {

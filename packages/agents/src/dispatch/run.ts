@@ -317,7 +317,7 @@ async function makeCalls(
     noteFiles(state, made.value);
     await steps.record({ kind: 'outcome', taskId: plan.task.id, toolCallId, ok, text });
     const content = ok ? text : `It was not done. ${text}`;
-    state.messages.push({ role: 'tool', toolCallId, content });
+    state.messages.push({ role: 'tool', toolCallId, content, ...(ok ? {} : { failed: true }) });
     state.unsent.push(content);
   }
 }

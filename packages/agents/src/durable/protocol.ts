@@ -47,6 +47,8 @@ export interface Opened {
   tools: readonly object[];
   answerTokens: number;
   contextTokens: number;
+  /** It keeps a conversation, and is told what it may see at each turn. */
+  keepsConversation?: true;
   /** After so long without a sign of life a call is made again, on whatever host there is. Milliseconds. */
   heartbeatTimeoutMs: number;
 }
@@ -60,6 +62,8 @@ export interface ModelInput {
   tools: readonly object[] | 'as before';
   maxTokensOut: number;
   timeoutMs: number;
+  /** For a model that {@link Opened.keepsConversation}. */
+  ceiling?: Ceiling;
 }
 
 /** Messages from a place on; the host has those before, of the same generation, or says that it needs all of them. */

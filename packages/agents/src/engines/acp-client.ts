@@ -9,6 +9,7 @@ import {
 } from '@agentclientprotocol/sdk';
 import { printableLine } from '@pegasus-workflows/contracts/agents';
 import { messageOf } from '../error-text.js';
+import { offerTerminals, type RunCommand } from './acp-terminals.js';
 
 /** What an agent may ask of us. It is told only of what is there. */
 export interface AcpHandlers {
@@ -29,6 +30,8 @@ export interface AcpHandlers {
   readTextFile?: (path: string, line?: number, limit?: number) => Promise<string>;
   /** As for reading. */
   writeTextFile?: (path: string, content: string) => Promise<void>;
+  /** Runs a command line to its end; as for reading. */
+  runCommand?: RunCommand;
   /** Called with each update, in order. */
   onUpdate?: (update: SessionUpdate) => void;
 }
@@ -46,9 +49,9 @@ export interface Conversation {
   fail: (error: unknown) => void;
 }
 
-/** Our side of the protocol. Terminals are not offered. */
+/** Our side of the protocol. */
 export function clientOf(handlers: AcpHandlers, conversation: Conversation): ClientApp {
-  const { readTextFile, writeTextFile } = handlers;
+  const { readTextFile, writeTextFile, runCommand } = handlers;
   const { over } = conversation;
   const app = client({ name: 'pegasus' })
     .onNotification(methods.client.session.update, ({ params: { sessionId, update } }) => {
@@ -81,6 +84,11 @@ export function clientOf(handlers: AcpHandlers, conversation: Conversation): Cli
     app.onRequest(methods.client.fs.writeTextFile, async ({ params: { sessionId, path, content } }) => {
       refuseOther(conversation, sessionId);
       await noted(conversation, writeTextFile(path, content)).catch(toldTo);
+    });
+  if (runCommand)
+    offerTerminals(app, {
+      run: (line) => noted(conversation, runCommand(line)).catch(toldTo),
+      refuseOther: (sessionId) => refuseOther(conversation, sessionId),
     });
   return app;
 }

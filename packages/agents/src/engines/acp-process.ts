@@ -11,7 +11,7 @@ import { EngineError } from './engine.js';
  * `acp.ts`'s. A process that has left the group it was born in is the sandbox's to end.
  *
  * Invariants
- * 1. It has the environment that it is given, and of ours {@link INHERITED} alone.
+ * 1. It has the environment that it is given, and of ours {@link INHERITED} alone; what launches it may have its own.
  * 2. After {@link AgentProcess.end}, and after the end of this process, nobody of its group is alive.
  * 3. Of its standard error the end is kept, and a flood is noticed.
  */
@@ -23,6 +23,17 @@ export interface ProcessOptions {
   env: Readonly<Record<string, string>>;
   /** Bytes of standard error that are too many. */
   mostErrorBytes: number;
+  /** How it is started; a plain process unless given. */
+  launch?: Launch | undefined;
+}
+
+/** Starts a program as the leader of a process group. Rejects with {@link EngineError} where it cannot be. */
+export type Launch = (program: LaunchedProgram) => Promise<Launched>;
+export type LaunchedProgram = Pick<ProcessOptions, 'command' | 'args' | 'cwd' | 'env'>;
+export interface Launched {
+  child: ChildProcessWithoutNullStreams;
+  /** Once it is gone: takes away what it was started with. */
+  cleanUp?: () => Promise<void>;
 }
 
 const INHERITED = ['PATH', 'HOME', 'LANG'] as const;
@@ -39,6 +50,7 @@ export class AgentProcess {
   private constructor(
     private readonly child: ChildProcessWithoutNullStreams,
     mostErrorBytes: number,
+    private readonly cleanUp: Launched['cleanUp'],
   ) {
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -60,22 +72,13 @@ export class AgentProcess {
   }
 
   /** @throws EngineError, refused, where there is no such program or folder */
-  static async start({ command, args, cwd, env, mostErrorBytes }: ProcessOptions): Promise<AgentProcess> {
-    const inherited = INHERITED.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value]];
-    });
-    const whole = { ...(Object.fromEntries(inherited) as Record<string, string>), ...env };
-    const child = spawn(command, args, { cwd, env: whole, stdio: 'pipe', detached: true });
-    const agent = new AgentProcess(child, mostErrorBytes);
-    try {
-      await once(child, 'spawn');
-    } catch (error) {
-      process.off('exit', agent.#killGroup);
-      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      throw new EngineError(`The agent could not be started (${code}): check its command and its cwd.`, true);
-    }
-    return agent;
+  static async start({
+    mostErrorBytes,
+    launch = launchPlainly,
+    ...program
+  }: ProcessOptions): Promise<AgentProcess> {
+    const { child, cleanUp } = await launch(program);
+    return new AgentProcess(child, mostErrorBytes, cleanUp);
   }
 
   get stdin(): Writable {
@@ -103,6 +106,7 @@ export class AgentProcess {
     process.off('exit', this.#killGroup);
     // Somebody outside of the group may hold the other ends.
     for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream.destroy();
+    await this.cleanUp?.();
   }
 
   async hasExited(withinMs: number): Promise<boolean> {
@@ -121,4 +125,21 @@ export class AgentProcess {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+}
+
+/** A process of this user, with its own environment (invariant 1). */
+export async function launchPlainly({ command, args, cwd, env }: LaunchedProgram): Promise<Launched> {
+  const inherited = INHERITED.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  const whole = { ...(Object.fromEntries(inherited) as Record<string, string>), ...env };
+  const child = spawn(command, args, { cwd, env: whole, stdio: 'pipe', detached: true });
+  try {
+    await once(child, 'spawn');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new EngineError(`The agent could not be started (${code}): check its command and its cwd.`, true);
+  }
+  return { child };
 }

@@ -5,7 +5,7 @@ import { parseOrRefuse } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { type Usage } from '../budgets/prices.js';
 import { clientOf, type AcpHandlers, type Conversation } from './acp-client.js';
-import { AgentProcess } from './acp-process.js';
+import { AgentProcess, type Launch } from './acp-process.js';
 import { messageStream } from './acp-stream.js';
 import { EngineError } from './engine.js';
 import { quoted, type Discretion } from './words.js';
@@ -32,6 +32,8 @@ export interface AcpRun {
   cwd: string;
   prompt: string;
   handlers?: AcpHandlers;
+  /** How its process is started; a plain one unless given. */
+  launch?: Launch | undefined;
   signal?: AbortSignal;
   /** For all of it, from the start of the process. Milliseconds. */
   timeoutMs: number;
@@ -75,7 +77,7 @@ export async function runAcpAgent(run: AcpRun): Promise<AcpAnswer> {
   // A short value is a word like any other.
   const secrets = Object.values(env).filter((value) => value.length >= 8);
   const discretion = { secrets, texts: [prompt] };
-  const agent = await AgentProcess.start(options);
+  const agent = await AgentProcess.start({ ...options, launch: run.launch });
   const over = new AbortController();
   const failed = rejection();
   const conversation: Conversation = {
@@ -159,12 +161,12 @@ class Talk {
   ) {}
 
   async prompt(cwd: string, prompt: string): Promise<AcpAnswer> {
-    const { readTextFile, writeTextFile } = this.handlers;
+    const { readTextFile, writeTextFile, runCommand } = this.handlers;
     const { protocolVersion } = await this.#ask(initializedSchema, methods.agent.initialize, {
       protocolVersion: PROTOCOL_VERSION,
       clientCapabilities: {
         fs: { readTextFile: readTextFile !== undefined, writeTextFile: writeTextFile !== undefined },
-        terminal: false,
+        terminal: runCommand !== undefined,
       },
     });
     if (protocolVersion !== PROTOCOL_VERSION)

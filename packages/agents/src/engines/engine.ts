@@ -6,12 +6,33 @@ export interface Engine {
   readonly model: string;
   /** Rejects with {@link EngineError}, or with the signal's reason. */
   turn(request: TurnRequest, signal: AbortSignal): Promise<Turn>;
+  /** Of an engine that keeps something from turn to turn: it has to be given a {@link TurnRequest.conversation}. */
+  readonly conversations?: Conversations;
+}
+
+export interface Conversations {
+  /** Nothing of it is left when it resolves. A later turn of the same begins with all that was said. */
+  end(id: string): Promise<void>;
+  endAll(): Promise<void>;
+}
+
+/** What a conversation is about, besides what is said in it. */
+export interface Conversation {
+  /** The same for all turns of a dispatch, and for no other. */
+  id: string;
+  /** The workspace, absolute and real. */
+  root: string;
+  /** Relative to it, `/` between the parts, all below included: what is not to be seen. `''`: nothing is. */
+  denied: readonly string[];
+  /** A file that may be read, by its path relative to the root. Throws one sentence for any other. */
+  readText(path: string): Promise<string>;
 }
 
 export type Message =
   | { role: 'system' | 'user'; content: string }
   | { role: 'assistant'; content: string; toolCalls: readonly ToolCall[] }
-  | { role: 'tool'; toolCallId: string; content: string };
+  /** `failed`: what was called for was not done. */
+  | { role: 'tool'; toolCallId: string; content: string; failed?: true };
 
 export interface ToolCall {
   id: string;
@@ -30,6 +51,8 @@ export interface TurnRequest {
    * that would end later. Without it the signal alone ends a call.
    */
   timeoutMs?: number;
+  /** Whose turn it is. */
+  conversation?: Conversation;
 }
 
 export interface Turn {

@@ -149,6 +149,12 @@ function textOf(result: ShellResult, timeoutMs: number, remark: string): string 
   }
 }
 
+/** What {@link bashTool} says of how a command has ended; null where it was ended from outside. */
+export function exitCodeOf(text: string): number | null {
+  const code = [...text.matchAll(/^Exit code (\d+)\./gm)].at(-1)?.[1];
+  return code === undefined ? null : Number(code);
+}
+
 function outputOf({ output, omitted }: ShellResult): string {
   if (!omitted) return printable(output).trimEnd();
   const note = `\n(${omitted.bytes} bytes are left out here)\n`;

@@ -52,6 +52,26 @@ const modelSchema = z.discriminatedUnion('kind', [
     /** The variable that holds the key. */
     'api-key-env': z.string().min(1).optional(),
   }),
+  /** A program that speaks the Agent Client Protocol. */
+  z.strictObject({
+    kind: z.literal('acp'),
+    ...common,
+    ...price,
+    command: z.string().min(1, 'must not be empty'),
+    args: z.array(z.string()).max(100).default([]),
+    /** The variables that it is given, by their names. */
+    env: z
+      .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'))
+      .max(50)
+      .default([]),
+    /** Where it is, besides the system's own folders. Relative to the file. */
+    folders: z.array(path).max(20).default([]),
+    /** Of its model. */
+    hosts: z
+      .array(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be the name of a host'))
+      .max(20)
+      .default([]),
+  }),
   /** Plays a file of turns: for tests of what is around a model. */
   z.strictObject({
     kind: z.literal('scripted'),
@@ -110,15 +130,17 @@ export async function readHostFile(file: string, { needsFolders = true } = {}): 
   return {
     workspaces: workspaces.map((one) => ({ ...one, path: absolute(one.path) })),
     remotes: remotes.map((one) => ({ ...one, path: absolute(one.path) })),
-    models: models.map((one) =>
-      one.kind === 'scripted' ? { ...one, transcript: absolute(one.transcript) } : one,
-    ),
+    models: models.map((one) => {
+      if (one.kind === 'scripted') return { ...one, transcript: absolute(one.transcript) };
+      return one.kind === 'acp' ? { ...one, folders: one.folders.map(absolute) } : one;
+    }),
   };
 }
 
 /** The variables that hold the models' keys. */
 export function keyVariables({ models }: HostFile): string[] {
-  return models.flatMap((one) =>
-    one.kind === 'openai-compatible' && one['api-key-env'] !== undefined ? [one['api-key-env']] : [],
-  );
+  return models.flatMap((one) => {
+    if (one.kind === 'acp') return one.env;
+    return one.kind === 'openai-compatible' && one['api-key-env'] !== undefined ? [one['api-key-env']] : [];
+  });
 }

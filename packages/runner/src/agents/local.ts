@@ -40,12 +40,12 @@ export interface LocalDispatch
 export async function dispatchLocally(wanted: LocalDispatch): Promise<SubagentResult> {
   const { file, env, logger, task, model = null, merge, ask, onEvent, signal } = wanted;
   const named = await readHostFile(file, { needsFolders: false });
-  const models = await modelsOf(named.models, env);
-  const { engine, answerTokens, contextTokens } = models.get(model);
   const root = await workspaceRoot(folderOf(wanted, named.workspaces));
   const { sandbox: mode, egress } = parseWalls(env);
   const shell = await openShell({ mode, egress, logger });
   try {
+    const models = await modelsOf(named.models, env, shell);
+    const { engine, answerTokens, contextTokens } = models.get(model);
     const log = await EventLog.open(join(root, '.pugi'));
     try {
       const standings = await standingsIn(log.folder);

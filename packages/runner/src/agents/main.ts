@@ -25,10 +25,11 @@ runMain(logger, async () => {
   const file = await readHostFile(settings.file);
   const { sandbox: mode, egress } = settings;
   const shell = await openShell({ mode, egress, logger });
+  const models = await modelsOf(file.models, process.env, shell);
   const host = new AgentHost({
     settings,
     hosted: hostedOf(file, settings.tenantId),
-    models: await modelsOf(file.models, process.env),
+    models,
     ports: { shell, fetcher: new PolicyFetcher(egress) },
     server: new ServerClient(settings.serverUrl, settings.token),
     workflowBundle: { codePath: fileURLToPath(new URL('../start/dispatch-workflow.js', import.meta.url)) },
@@ -38,6 +39,7 @@ runMain(logger, async () => {
     logger,
     async () => {
       await host.stop();
+      await models.close();
       await shell.close();
     },
     SHUTDOWN_MS,

@@ -1,7 +1,8 @@
 import { Server, type Socket } from 'node:net';
+import { PegasusError } from '@pegasus-workflows/contracts';
 import { type Logger } from '@pegasus-workflows/kit';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
-import { egressConnect } from '../egress/connect.js';
+import { egressConnect, type Connect } from '../egress/connect.js';
 import { WorkerHttp } from '../egress/worker-http.js';
 import { OWN_NETWORK } from '../own-network-ports.js';
 
@@ -34,11 +35,18 @@ export const PROXY_ENVIRONMENT: Readonly<Record<string, string>> = {
  * Serves what comes in at a socket that was handed out.
  *
  * @param handle as it came over IPC; anything but a listening socket is ignored
+ * @param hosts the only names that it connects to; any where it is not given
  * @returns ends it, and every connection of it
  */
-export function serveProxy(handle: unknown, policy: EgressPolicy, logger: Logger): () => void {
+export function serveProxy(
+  handle: unknown,
+  policy: EgressPolicy,
+  logger: Logger,
+  hosts?: readonly string[],
+): () => void {
   if (!(handle instanceof Server)) return () => undefined;
-  const proxy = new WorkerHttp([], egressConnect(policy), logger);
+  const connect = egressConnect(policy);
+  const proxy = new WorkerHttp([], hosts ? onlyTo(hosts, connect) : connect, logger);
   const open = new Set<Socket>();
   handle.maxConnections = MAX_CONNECTIONS;
   handle.on('connection', (socket) => {
@@ -50,5 +58,16 @@ export function serveProxy(handle: unknown, policy: EgressPolicy, logger: Logger
   return () => {
     handle.close();
     for (const socket of open) socket.destroy();
+  };
+}
+
+function onlyTo(hosts: readonly string[], connect: Connect): Connect {
+  const names = new Set(hosts.map((host) => host.toLowerCase()));
+  return async (host, port) => {
+    if (names.has(host.toLowerCase())) return connect(host, port);
+    throw new PegasusError(
+      'EXTERNAL_ADDRESS_REFUSED',
+      'The agent may connect to the hosts of its own alone.',
+    );
   };
 }

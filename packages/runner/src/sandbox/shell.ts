@@ -1,5 +1,5 @@
 /**
- * Job: command lines of coding agents, each in walls of its own that are gone when it is.
+ * Job: command lines of coding agents, and agents that are programs, each in walls of its own that are gone when it is.
  *
  * Boundary: turns a request into mounts, one command line of bubblewrap and file descriptors. Which mounts is
  * `shell-mounts.ts`, where git keeps what belongs to a workspace `shell-git.ts`, what the host can do `capabilities.ts`.
@@ -14,12 +14,18 @@
  * 5. It runs as the workspace's owner, with no capability: what it makes belongs to them. Where that is root, nothing of
  *    `/proc` is written either.
  */
-import { type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, openSync, realpathSync } from 'node:fs';
 import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import {
+  EngineError,
+  launchPlainly,
+  type Launched,
+  type ProgramRequest,
+  type Programs,
   type Shell,
   type ShellRefusal,
   type ShellRequest,
@@ -49,6 +55,9 @@ export const SHELL_LIMITS: SandboxLimits = {
   diskBytes: 1024 ** 3,
   cpus: 0,
 };
+
+/** What walls are put up around. */
+type Place = Pick<ShellRequest, 'root' | 'cwd' | 'env' | 'network' | 'paths'>;
 
 export interface ShellOptions {
   mode: SandboxMode;
@@ -101,18 +110,30 @@ const OURS =
 /** Descriptor of bubblewrap's status; what it reads is after it. */
 const STATUS_FD = 4;
 
+const CLEARED = [
+  'unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE',
+  'for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -gt 2 ] && eval "exec $fd>&-"; done',
+];
+
 /**
  * Run inside by bash: hands out the network's port where there is one to be (`$2`: Node, `$3`: what it runs), closes
  * every descriptor but the standard ones, and becomes the command, whose error goes where its output goes.
  */
 const ENTER = [
   'if [ -n "$2" ]; then "$2" -e "$3" || { echo "The way to the network could not be opened."; exit 1; }; fi',
-  'unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE',
-  'for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -gt 2 ] && eval "exec $fd>&-"; done',
+  ...CLEARED,
   'exec bash --noprofile --norc -c "$1" 2>&1',
 ].join('\n');
 
-export class SandboxShell implements Shell {
+/** As {@link ENTER}, for a program that is talked to (`$1`: Node, `$2`: what it runs). */
+const ENTER_PROGRAM = [
+  'if [ -n "$1" ]; then "$1" -e "$2" </dev/null || { echo "The way to the network could not be opened." >&2; exit 1; }; fi',
+  'shift 2',
+  ...CLEARED,
+  'exec "$@"',
+].join('\n');
+
+export class SandboxShell implements Shell, Programs {
   readonly #system = systemFolders();
   readonly #etc = openContents(ETC);
   readonly #filter: number | undefined;
@@ -142,11 +163,74 @@ export class SandboxShell implements Shell {
     }
   }
 
-  async #run(request: ShellRequest, signal: AbortSignal): Promise<ShellResult> {
+  /** Its workspace is read-only, and it connects to the hosts that are named, if the platform's policy lets it. */
+  async start(request: ProgramRequest): Promise<Launched> {
+    try {
+      return await this.#start(request);
+    } catch (error) {
+      if (error instanceof Refused) throw new EngineError(error.message, true);
+      throw error;
+    }
+  }
+
+  async #start({
+    command,
+    args,
+    env,
+    cwd,
+    root,
+    denied,
+    folders,
+    hosts = [],
+  }: ProgramRequest): Promise<Launched> {
+    const network = hosts.length > 0;
+    const place: Place = { root, cwd, env, network, paths: { writable: [], denied } };
+    this.#refuseNames(place);
+    const owner = await this.#ownerOf(place);
+    const { mounts } = await surroundings(place);
+    const group = this.can.groups.make();
+    const fds = this.#openFiles();
+    try {
+      const handOut = network ? [this.#node, HAND_OUT_PORT] : ['', ''];
+      const enter = ['/bin/bash', '--noprofile', '--norc', '-c', ENTER_PROGRAM, 'bash', ...handOut];
+      const [file, ...words] = this.#words(group.entries, owner, mounts, place, folders);
+      const child = spawn(file!, [...words, ...enter, command, ...args], {
+        cwd: '/',
+        env: this.#environment(place),
+        stdio: ['pipe', 'pipe', 'pipe', network ? 'ipc' : 'ignore', 'pipe', ...fds],
+        detached: true,
+        serialization: 'json',
+      }) as ChildProcessWithoutNullStreams;
+      // What bubblewrap says of itself has to be read by somebody.
+      statusOf(child);
+      let endProxy: (() => void) | undefined;
+      child.once('message', (_message, handle) => {
+        endProxy = serveProxy(handle, this.options.egress, this.options.logger, hosts);
+        if (child.connected) child.disconnect();
+      });
+      await once(child, 'spawn');
+      const cleanUp = async (): Promise<void> => {
+        endProxy?.();
+        await group.remove();
+      };
+      return { child, cleanUp };
+    } catch (error) {
+      await group.remove();
+      throw error;
+    } finally {
+      fds.forEach(closeSync);
+    }
+  }
+
+  #refuseNames({ env }: Pick<Place, 'env'>): void {
     if (this.lacks !== undefined)
       throw new Refused(`No command is run: the sandbox cannot be put up here, because ${this.lacks}.`);
-    if (Object.keys(request.env).some((name) => OURS.test(name)))
+    if (Object.keys(env).some((name) => OURS.test(name)))
       throw new Refused('The environment of a command has a name in it that is the sandbox’s own.');
+  }
+
+  async #run(request: ShellRequest, signal: AbortSignal): Promise<ShellResult> {
+    this.#refuseNames(request);
     const owner = await this.#ownerOf(request);
     const { git, mounts } = await surroundings(request);
     const group = this.can.groups.make();
@@ -196,7 +280,7 @@ export class SandboxShell implements Shell {
   }
 
   /** Invariant 5. `undefined`: it is this process's user. */
-  async #ownerOf({ root }: ShellRequest): Promise<{ uid: number; gid: number } | undefined> {
+  async #ownerOf({ root }: Place): Promise<{ uid: number; gid: number } | undefined> {
     const { uid, gid } = await lstat(root);
     const own = process.getuid?.();
     if (uid === own) return undefined;
@@ -216,7 +300,8 @@ export class SandboxShell implements Shell {
     entries: readonly string[],
     owner: { uid: number; gid: number } | undefined,
     mounts: readonly string[],
-    { cwd }: ShellRequest,
+    { cwd }: Place,
+    folders: readonly string[] = [],
   ): string[] {
     const { users, groups, prlimit, namespaces } = this.can;
     const { limits, programs = [] } = this.options;
@@ -228,7 +313,7 @@ export class SandboxShell implements Shell {
       namespaces!.bwrap,
       ...bubblewrapArguments({
         system: this.#system,
-        code: outsideOf(this.#system, [this.#node, ...programs]),
+        code: outsideOf(this.#system, [this.#node, ...programs, ...folders]),
         limits,
         etc: new Map(paths.map((path, index) => [path, STATUS_FD + 1 + index])),
         statusFd: STATUS_FD,
@@ -254,7 +339,7 @@ export class SandboxShell implements Shell {
   }
 
   /** Invariant 2. */
-  #environment({ env, network }: ShellRequest): NodeJS.ProcessEnv {
+  #environment({ env, network }: Place): NodeJS.ProcessEnv {
     const bins = (this.options.programs ?? [])
       .map((folder) => join(folder, 'bin'))
       .filter((bin) => existsSync(bin));
@@ -268,8 +353,12 @@ export class SandboxShell implements Shell {
   }
 }
 
-/** Bash as it is, where the sandbox is switched off. */
-export class PlainShell implements Shell {
+/** Bash and programs as they are, where the sandbox is switched off. */
+export class PlainShell implements Shell, Programs {
+  start({ command, args, cwd, env }: ProgramRequest): Promise<Launched> {
+    return launchPlainly({ command, args, cwd, env });
+  }
+
   async run(request: ShellRequest, signal: AbortSignal): Promise<ShellResult> {
     const ended = await runToEnd(
       {
@@ -310,9 +399,7 @@ function killGroup({ pid }: ChildProcess): void {
 }
 
 /** What is there of a workspace at this moment, as mounts. */
-async function surroundings(
-  request: ShellRequest,
-): Promise<{ git: GitLayout | undefined; mounts: string[] }> {
+async function surroundings(request: Place): Promise<{ git: GitLayout | undefined; mounts: string[] }> {
   const { root, cwd, paths } = request;
   if ((await realpath(root)) !== root || !isIn(cwd, root))
     throw new Refused('The workspace’s path has a link in it, or the working folder is not below it.');

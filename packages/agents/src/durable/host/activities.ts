@@ -4,9 +4,10 @@ import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { attemptCall } from '../../dispatch/attempt.js';
 import { type Attempt } from '../../dispatch/run.js';
+import { conversationOf } from '../../dispatch/conversation.js';
 import { systemOf } from '../../dispatch/system.js';
 import { childFunctions, FILE_WRITING, toolsOf } from '../../dispatch/tools-of.js';
-import { EngineError, type Engine, type Turn } from '../../engines/engine.js';
+import { EngineError, type Conversation, type Engine, type Turn } from '../../engines/engine.js';
 import { PermissionEngine } from '../../permissions/decide.js';
 import { CallJournal } from '../../tools/journal.js';
 import { functionSchemas } from '../../tools/toolbox.js';
@@ -79,14 +80,18 @@ async function open(
   const chosen = models.get(model);
   await (await workspaceOf(where)).openTier(where);
   const names = toolsOf(isolation, task.permissionMode === 'plan');
+  // It has tools of its own, and asks for ours by another way.
+  const keeps = chosen.engine.conversations !== undefined;
+  const functions = [...functionSchemas(names, { shell, fetcher }), ...childFunctions(isolation, depth)];
   return {
     model: chosen.engine.model,
     prices: models.prices,
     system: systemOf(task),
-    tools: [...functionSchemas(names, { shell, fetcher }), ...childFunctions(isolation, depth)],
+    tools: keeps ? [] : functions,
     answerTokens: chosen.answerTokens,
     contextTokens: chosen.contextTokens,
     heartbeatTimeoutMs,
+    ...(keeps ? { keepsConversation: true } : {}),
   };
 }
 
@@ -107,12 +112,26 @@ async function askModel(
   if (!transcript) throw transcriptNeeded();
   const { messages, tools } = transcript;
   const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const { engine } = models.get(model);
+  const conversation = engine.conversations && (await talkOf(workspace, input, signal));
   failpoint('agents.turn.asked');
-  const answer = await asked(models.get(model).engine, { messages, tools, maxTokensOut, timeoutMs }, until);
+  const request = { messages, tools, maxTokensOut, timeoutMs, ...(conversation ? { conversation } : {}) };
+  const answer = await asked(engine, request, until);
   failpoint('agents.turn.answered');
   await keeper.keep(turn, answer);
   failpoint('agents.turn.kept');
   return answer;
+}
+
+async function talkOf(
+  workspace: HostWorkspace,
+  { where, ceiling }: ModelInput,
+  signal: AbortSignal,
+): Promise<Conversation> {
+  if (!ceiling) throw new Error('the workflow has not said what the agent may see');
+  const { root } = await workspace.tierOf(where, false, signal);
+  const permissions = new PermissionEngine(ceiling, workspace.fold);
+  return conversationOf(keyOf(where), new Workspace(root), ceiling, permissions);
 }
 
 async function asked(
@@ -166,9 +185,10 @@ async function attempt(parts: HostParts, input: AttemptInput, signal: AbortSigna
 
 /** What the tier has come to is known before anybody is told that the dispatch has shipped. */
 async function close(
-  { workspaceOf }: HostParts,
+  { workspaceOf, models }: HostParts,
   { where, records, result, merge, endedAs }: CloseInput,
 ): Promise<SubagentResult> {
+  await models.endConversation(keyOf(where));
   const workspace = await workspaceOf(where);
   const closed = await workspace.closeTier(where, result, merge);
   failpoint('agents.close.tier');

@@ -22,6 +22,16 @@ export class Models {
     return this.models.map(({ engine }) => engine.model);
   }
 
+  /** Whoever had it: nothing of the conversation is left when it resolves. */
+  async endConversation(id: string): Promise<void> {
+    await Promise.all(this.models.map(({ engine }) => engine.conversations?.end(id)));
+  }
+
+  /** After the last turn. */
+  async close(): Promise<void> {
+    await Promise.all(this.models.map(({ engine }) => engine.conversations?.endAll()));
+  }
+
   /** Throws VALIDATION_ERROR for one that is not there. */
   get(name: string | null): HostModel {
     const found = name === null ? this.models[0] : this.models.find(({ engine }) => engine.model === name);

@@ -27,7 +27,13 @@ import { messageOf } from '../../error-text.js';
 import type { LogBody } from '../../log/records.js';
 import { ceilingsOf, type Ceiling } from '../../permissions/ceiling.js';
 import { ROLE_PROFILES, type RoleProfile } from '../../roles/registry.js';
-import { type DispatchActivities, type NumberedRecord, type Opened, type Where } from '../protocol.js';
+import {
+  type DispatchActivities,
+  type ModelInput,
+  type NumberedRecord,
+  type Opened,
+  type Where,
+} from '../protocol.js';
 import {
   activities,
   FIRST_HEARTBEAT_MS,
@@ -134,7 +140,7 @@ class DurableDispatch {
       answerTokens,
       contextTokens,
     };
-    const steps: DispatchSteps = this.#steps(where, own);
+    const steps: DispatchSteps = this.#steps(where, own, opened);
     if (mayDispatch(isolation, depth))
       steps.dispatch = (child, held) => this.#dispatch(child, held, handedOn, depth + 1, task.id);
     if (depth === 0) steps.turned = (state) => this.#continueAsNew(where, opened, state);
@@ -205,8 +211,9 @@ class DurableDispatch {
     return { result, account, waitedMs: 0 };
   }
 
-  #steps(where: Where, ceiling: Ceiling): Omit<DispatchSteps, 'dispatch'> {
+  #steps(where: Where, ceiling: Ceiling, { keepsConversation }: Opened): Omit<DispatchSteps, 'dispatch'> {
     const known = { generation: -1, count: 0 };
+    const about = { where, ...(keepsConversation ? { ceiling } : {}) };
     return {
       now: () => Date.now(),
       record: (body) => Promise.resolve(void this.#journal.add(body)),
@@ -215,7 +222,7 @@ class DurableDispatch {
       checkpoint: () => this.#checkpoint(where),
       ask: (question) => this.#controls.alone(() => this.#ask(where, question)),
       turn: async (request, grant, state) => {
-        const turn = await this.#turn(where, request, grant, state, known);
+        const turn = await this.#turn(about, request, grant, state, known);
         this.#used.tokensIn += turn.usage.in;
         this.#used.tokensOut += turn.usage.out;
         return turn;
@@ -238,7 +245,7 @@ class DurableDispatch {
 
   /** The host keeps the messages, so that each goes to it once; one that has lost them is told all of them. */
   async #turn(
-    where: Where,
+    about: Pick<ModelInput, 'where' | 'ceiling'>,
     request: TurnRequest,
     { maxTokensOut, timeoutMs, model }: Grant,
     state: DispatchState,
@@ -249,7 +256,7 @@ class DurableDispatch {
     const ask = (from: number): Promise<Turn> =>
       this.#sending((records) =>
         askModel({
-          where,
+          ...about,
           records,
           model,
           turn: state.turns,
