@@ -1,6 +1,6 @@
 import { PegasusError } from '@pegasus-workflows/contracts';
 import { type PriceTable } from '../../budgets/prices.js';
-import { type Engine } from '../../engines/engine.js';
+import { type Conversations, type Engine } from '../../engines/engine.js';
 
 /** A model that a host has. Tokens. */
 export interface HostModel {
@@ -24,12 +24,12 @@ export class Models {
 
   /** Whoever had it: nothing of the conversation is left when it resolves. */
   async endConversation(id: string): Promise<void> {
-    await Promise.all(this.models.map(({ engine }) => engine.conversations?.end(id)));
+    await Promise.all(this.#conversations().map((one) => one.end(id)));
   }
 
   /** After the last turn. */
   async close(): Promise<void> {
-    await Promise.all(this.models.map(({ engine }) => engine.conversations?.endAll()));
+    await Promise.all(this.#conversations().map((one) => one.endAll()));
   }
 
   /** Throws VALIDATION_ERROR for one that is not there. */
@@ -43,5 +43,8 @@ export class Models {
         ? 'model: this host has no model.'
         : `model: this host has no ${JSON.stringify(name)}; it has ${there}.`,
     );
+  }
+  #conversations(): Conversations[] {
+    return this.models.flatMap(({ engine }) => engine.conversations ?? []);
   }
 }
