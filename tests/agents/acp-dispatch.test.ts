@@ -177,7 +177,7 @@ describe('what it asks for is a call of ours', () => {
     ['a denied path', { deniedPaths: ['src'] }, 'path:denied'],
     ['a way out', {}, 'path:outside'],
     ['a reading role', { role: 'reviewer' }, 'tier:shared_fs_readonly'],
-  ] as const)('ends, blocked, at what is denied: %s', async (name, task, rule) => {
+  ] satisfies [string, Partial<SubagentTask>, string][])('ends, blocked, at what is denied: %s', async (name, task, rule) => {
     const path = name === 'a way out' ? '../escaped.txt' : 'src/b.txt';
     const events: unknown[] = [];
     const { result } = await dispatch(worker([{ write: [path, 'b'] }]), task, {

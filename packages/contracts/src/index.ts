@@ -27,6 +27,7 @@ export * from './parse.js';
 export * from './payloads.js';
 export * from './projections.js';
 export * from './quarantine.js';
+export * from './retry-after.js';
 export * from './runner.js';
 export * from './sms.js';
 export * from './stored-values.js';

@@ -6,7 +6,7 @@ import {
 } from '@ai-sdk/provider';
 import { z } from 'zod';
 import { EngineError } from './engine.js';
-import { retryAfterMs, type Failure } from './retry.js';
+import { askedToWaitMs, type Failure } from './retry.js';
 import { quoted, type Discretion } from './words.js';
 
 /** What is known of the try that has failed. */
@@ -102,7 +102,7 @@ function refusalOf(error: APICallError, about: FailedTry): Failure {
   return {
     error: new EngineError(message, statusCode < 500),
     isTransient: statusCode >= 500 || statusCode === 429 || statusCode === 408,
-    retryAfterMs: retryAfterMs(responseHeaders, about.now),
+    retryAfterMs: askedToWaitMs(responseHeaders, about.now),
   };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { retryAfterMs } from '@pegasus-workflows/contracts';
 import { EngineError } from './engine.js';
 
 /** How often a call is tried again, and for how long in all. */
@@ -45,27 +46,20 @@ export function backoffMs(retry: number, random: number): number {
   return Math.round(ceiling * (0.5 + 0.5 * random));
 }
 
-const NUMBER = /^\d{1,12}(\.\d{1,9})?$/;
-const HTTP_DATE =
-  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+const EXACT = /^\d{1,12}(\.\d{1,9})?$/;
 
 /**
- * How long a server asks to wait: `retry-after-ms`, which is the more exact of the two, else `Retry-After` in seconds or
- * as an HTTP date.
+ * How long a model's server asks to wait: `retry-after-ms`, which is the more exact of the two, else `Retry-After`.
  * @param headers by their names in lower case
  * @param now epoch milliseconds
- * @returns whole milliseconds, never negative; `undefined` where it says nothing that can be read
+ * @returns as of {@link retryAfterMs}
  */
-export function retryAfterMs(
+export function askedToWaitMs(
   headers: Readonly<Record<string, string | undefined>>,
   now: number,
 ): number | undefined {
   const exact = headers['retry-after-ms']?.trim() ?? '';
-  if (NUMBER.test(exact)) return Math.ceil(Number(exact));
-  const text = headers['retry-after']?.trim() ?? '';
-  if (NUMBER.test(text)) return Math.ceil(Number(text) * 1_000);
-  const at = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  return EXACT.test(exact) ? Math.ceil(Number(exact)) : retryAfterMs(headers['retry-after'], now);
 }
 
 export interface RetryOptions {

@@ -15,22 +15,6 @@ export function backoffMs(retry: number, random: () => number = Math.random): nu
   return Math.round(ceiling * (0.5 + 0.5 * random()));
 }
 
-const HTTP_DATE =
-  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
-/**
- * Reads a `Retry-After` header: whole seconds, or an HTTP date.
- * @returns milliseconds from `now`, never negative; `undefined` for anything else, so that our own backoff applies
- */
-export function parseRetryAfter(value: string | null, now: number = Date.now()): number | undefined {
-  const text = value?.trim();
-  if (!text) return undefined;
-  if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
-  if (!HTTP_DATE.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
-}
-
 /** Waits `ms` milliseconds; rejects with the signal's reason the moment it is aborted. */
 export function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {

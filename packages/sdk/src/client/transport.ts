@@ -1,6 +1,6 @@
-import { errorBodySchema } from '@pegasus-workflows/contracts';
+import { errorBodySchema, retryAfterMs } from '@pegasus-workflows/contracts';
 import type { z } from 'zod';
-import { backoffMs, delay, parseRetryAfter, type RetryPolicy } from './backoff.js';
+import { backoffMs, delay, type RetryPolicy } from './backoff.js';
 import {
   PegasusApiError,
   PegasusConnectionError,
@@ -284,7 +284,7 @@ function refuseRedirect(response: Response, call: ApiCall): void {
 }
 
 async function apiError(response: Response, call: ApiCall): Promise<PegasusApiError> {
-  const retryAfter = parseRetryAfter(response.headers.get('retry-after'));
+  const retryAfter = retryAfterMs(response.headers.get('retry-after'), Date.now());
   const body = errorBodySchema.safeParse(parseJson(await response.text()));
   if (body.success) return new PegasusApiError(response.status, body.data, retryAfter);
   const error = `${describe(call)}: the server answered HTTP ${response.status} without an error body of the Pegasus API.`;

@@ -3,6 +3,7 @@ import {
   EXTERNAL_ANSWER_BYTES,
   EXTERNAL_CALL_SECONDS,
   PegasusError,
+  retryAfterMs,
   type ConnectionTest,
   type ExternalAnswer,
   type testConnectionRequestSchema,
@@ -11,7 +12,6 @@ import { KeyedCount, type Logger } from '@pegasus-workflows/kit';
 import { type Counter } from 'prom-client';
 import { type z } from 'zod';
 import { type Principal, type Services } from '../infra/context.js';
-import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch, wasNeverSent, type SafeResponse } from '@pegasus-workflows/kit/safe-fetch';
 import { toAnswer } from './answer.js';
 import { type Connections } from './connections.js';
@@ -220,7 +220,9 @@ export class ExternalCaller {
 }
 
 function askedWaitMs(result: SafeResponse | PegasusError, now: Date): number {
-  return result instanceof PegasusError ? 0 : (retryAfterMs(result.headers['retry-after'], now) ?? 0);
+  return result instanceof PegasusError
+    ? 0
+    : (retryAfterMs(result.headers['retry-after'], now.getTime()) ?? 0);
 }
 
 function verdictOf(status: number): string | null {

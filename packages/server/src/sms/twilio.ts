@@ -1,7 +1,6 @@
-import { PegasusError, type ErrorCode } from '@pegasus-workflows/contracts';
+import { PegasusError, retryAfterMs, type ErrorCode } from '@pegasus-workflows/contracts';
 import { z } from 'zod';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
-import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch, wasNeverSent, type SafeResponse } from '@pegasus-workflows/kit/safe-fetch';
 import { PROVIDER_MS, type OutgoingSms, type SmsOutcome, type SmsProvider } from './provider.js';
 
@@ -119,7 +118,7 @@ function meaningOf(code: number | undefined, status: number): (typeof MEANINGS)[
 }
 
 function retryAfterSeconds(header: string | undefined): number {
-  const ms = retryAfterMs(header, new Date());
+  const ms = retryAfterMs(header, Date.now());
   return ms === undefined ? RETRY_AFTER_SECONDS : Math.min(3_600, Math.max(1, Math.ceil(ms / 1_000)));
 }
 

@@ -1,6 +1,5 @@
-import { PegasusError } from '@pegasus-workflows/contracts';
+import { PegasusError, retryAfterMs } from '@pegasus-workflows/contracts';
 import { type EgressPolicy } from '@pegasus-workflows/kit/egress';
-import { retryAfterMs } from '../infra/retry-after.js';
 import { safeFetch } from '@pegasus-workflows/kit/safe-fetch';
 import { signedHeaders, type SignedMessage } from './sign.js';
 
@@ -49,7 +48,7 @@ export async function sendMessage(
       delivered,
       responseStatus: status,
       error: delivered ? null : refusalOf(status),
-      retryAfterMs: retryAfterMs(headers['retry-after'], message.at),
+      retryAfterMs: retryAfterMs(headers['retry-after'], message.at.getTime()),
     };
   } catch (error) {
     // Its own sentences say nothing of the answer or of addresses inside; any other failure is ours, and is not told.

@@ -2,7 +2,6 @@ import { signatureSchemeSchema, INGRESS_PRESETS } from '@pegasus-workflows/contr
 import { expect, it } from 'vitest';
 import { rightSignature } from '../ingress/signature.js';
 import { newSigningSecret, signedHeaders } from './sign.js';
-import { retryAfterMs } from '../infra/retry-after.js';
 
 it('signs as the specification of Standard Webhooks says', () => {
   const headers = signedHeaders(
@@ -29,12 +28,4 @@ it('signs so that an ingress takes it, with either secret of a rotation', () => 
   };
   for (const secret of secrets) expect(rightSignature(scheme, [secret], call)).toBeDefined();
   expect(rightSignature(scheme, [newSigningSecret()], call)).toBeUndefined();
-});
-
-it('reads Retry-After as seconds or as a date', () => {
-  const now = new Date('2026-01-01T00:00:00Z');
-  expect(retryAfterMs('120', now)).toBe(120_000);
-  expect(retryAfterMs('Thu, 01 Jan 2026 00:01:00 GMT', now)).toBe(60_000);
-  expect(retryAfterMs('Wed, 31 Dec 2025 00:00:00 GMT', now)).toBe(0);
-  for (const odd of [undefined, 'soon', '-1', '1e3']) expect(retryAfterMs(odd, now)).toBeUndefined();
 });
