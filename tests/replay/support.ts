@@ -11,7 +11,7 @@ import {
   type RecordedHistory,
 } from '@pegasus-workflows/project/replay';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { testTemporal } from '../support/temporal.js';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
@@ -79,32 +79,38 @@ export async function runAndFetch(
   args: unknown[],
   steps: Steps,
 ): Promise<ReturnType<typeof historyToJson>[]> {
+  const code = await localCode(project, workflow).bundle();
+  const { exportName } = workflow.entryPoints[0]!;
+  return runBundle({ code }, exportName, { activities, args, steps });
+}
+
+/** @param given `beside`: a queue on which the same activities are as well */
+export async function runBundle(
+  workflowBundle: WorkflowBundleOption,
+  workflowType: string,
+  given: { activities: Activities; args: unknown[]; steps: Steps; beside?: string },
+): Promise<ReturnType<typeof historyToJson>[]> {
+  const { activities, args, steps, beside } = given;
   const { address, namespace } = testTemporal();
   const native = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
   const taskQueue = `replay/${randomUUID()}`;
+  const common = { connection: native, namespace, identity: IDENTITY, activities };
   try {
-    const worker = await Worker.create({
-      connection: native,
-      namespace,
-      taskQueue,
-      identity: IDENTITY,
-      workflowBundle: { code: await localCode(project, workflow).bundle() },
-      activities,
-    });
-    return await worker.runUntil(async () => {
-      const client = new Client({ connection, namespace, identity: IDENTITY });
-      const handle = await client.workflow.start(workflow.entryPoints[0]!.exportName, {
-        taskQueue,
-        workflowId: `${taskQueue}/run`,
-        args,
+    const worker = await Worker.create({ ...common, taskQueue, workflowBundle });
+    const other = beside === undefined ? undefined : await Worker.create({ ...common, taskQueue: beside });
+    const work = () =>
+      worker.runUntil(async () => {
+        const client = new Client({ connection, namespace, identity: IDENTITY });
+        const workflowId = `${taskQueue}/run`;
+        const handle = await client.workflow.start(workflowType, { taskQueue, workflowId, args });
+        await steps(handle);
+        const first = client.workflow.getHandle(workflowId, handle.firstExecutionRunId);
+        const parts = [await first.fetchHistory(), await handle.fetchHistory()];
+        await handle.terminate('recorded').catch(() => undefined);
+        return parts.map(historyToJson);
       });
-      await steps(handle);
-      const first = client.workflow.getHandle(`${taskQueue}/run`, handle.firstExecutionRunId);
-      const parts = [await first.fetchHistory(), await handle.fetchHistory()];
-      await handle.terminate('recorded').catch(() => undefined);
-      return parts.map(historyToJson);
-    });
+    return await (other ? other.runUntil(work) : work());
   } finally {
     await connection.close();
     await native.close();

@@ -1,4 +1,10 @@
-import { TERMINAL_STATUSES, type ExecutionStatus, type Webhook } from '@pegasus-workflows/contracts';
+import {
+  AGENT_MESSAGE_TYPES,
+  TERMINAL_STATUSES,
+  type AgentMessageType,
+  type ExecutionStatus,
+  type Webhook,
+} from '@pegasus-workflows/contracts';
 import { PegasusError } from '@pegasus-workflows/contracts/errors';
 import { connect } from '../api.js';
 import { type Context } from '../context.js';
@@ -49,7 +55,7 @@ export async function list(context: Context): Promise<void> {
     all.map((webhook) => [
       webhook.id,
       webhook.url,
-      webhook.statuses.join(', '),
+      toldOf(webhook),
       webhook.workflowName ?? 'every one',
       webhook.enabled ? 'enabled' : 'disabled',
     ]),
@@ -70,7 +76,7 @@ export async function show(context: Context, id: string): Promise<void> {
 export async function create(context: Context, url: string, options: CreateWebhookOptions): Promise<void> {
   const request = {
     url,
-    statuses: readEnds(options.on),
+    ...readTold(options.on),
     ...given({ workflowName: options.workflow, description: options.description }),
     ...(options.disabled ? { enabled: false } : {}),
   };
@@ -88,10 +94,10 @@ export async function update(context: Context, id: string, options: ChangeWebhoo
   const change = {
     ...given({
       url,
-      statuses: on === undefined ? undefined : readEnds(on),
       workflowName: workflow === '' ? null : workflow,
       description: description === '' ? null : description,
     }),
+    ...(on === undefined ? {} : readTold(on)),
     ...switched(options),
   };
   if (Object.keys(change).length === 0)
@@ -126,15 +132,24 @@ export async function remove(context: Context, id: string, options: { yes?: bool
 
 type End = (typeof TERMINAL_STATUSES)[number];
 
-/** `--on`. @throws PegasusError VALIDATION_ERROR for what is no end of a run */
-function readEnds(text: string): End[] {
-  if (text.trim().toLowerCase() === 'all') return [...TERMINAL_STATUSES];
-  return readStatuses(text, '--on').map((status) => {
+/** `--on`: all that is told. @throws PegasusError VALIDATION_ERROR for what is none of it */
+function readTold(text: string): { statuses: End[]; events: AgentMessageType[] } {
+  const words = text.split(',').map((word) => word.trim());
+  const events = AGENT_MESSAGE_TYPES.filter((type) => words.some((word) => word.toLowerCase() === type));
+  const ends = words.filter((word) => !AGENT_MESSAGE_TYPES.some((type) => type === word.toLowerCase()));
+  if (ends.length === 0) return { statuses: [], events };
+  if (ends.some((word) => word.toLowerCase() === 'all')) return { statuses: [...TERMINAL_STATUSES], events };
+  const statuses = readStatuses(ends.join(','), '--on').map((status) => {
     if (isEnd(status)) return status;
     throw new PegasusError('VALIDATION_ERROR', `--on: a run does not end as ${status}.`, {
-      hint: `Ends are: ${TERMINAL_STATUSES.join(', ')}.`,
+      hint: `Ends are: ${TERMINAL_STATUSES.join(', ')}; of coding agents: ${AGENT_MESSAGE_TYPES.join(', ')}.`,
     });
   });
+  return { statuses, events };
+}
+
+function toldOf({ statuses, events }: Webhook): string {
+  return [...statuses, ...events].join(', ');
 }
 
 function isEnd(status: ExecutionStatus): status is End {
@@ -146,7 +161,7 @@ function print({ out }: Context, webhook: Webhook): void {
   printFacts(out, webhook.url, [
     ['webhook', webhook.id],
     ['description', webhook.description],
-    ['on', webhook.statuses.join(', ')],
+    ['on', toldOf(webhook)],
     ['workflow', webhook.workflowName ?? 'every one'],
     ['state', webhook.enabled ? 'enabled' : off],
     [

@@ -36,9 +36,14 @@ export function addWebhookCommands(program: Program): void {
 function addChanges(program: Program, webhooks: Command): void {
   webhooks
     .command('create')
-    .description('Have ends of runs told to a URL, signed with a secret that is shown this once.')
+    .description(
+      'Have ends of runs, or what coding agents ask, told to a URL, signed with a secret that is shown this once.',
+    )
     .argument('<url>', 'an https URL')
-    .requiredOption('--on <list>', 'which ends: COMPLETED, FAILED, TIMED_OUT, CANCELLED, or all')
+    .requiredOption(
+      '--on <list>',
+      'which ends: COMPLETED, FAILED, TIMED_OUT, CANCELLED, or all; of coding agents: agent.question, agent.ended',
+    )
     .option('--workflow <name>', 'only runs of this workflow')
     .option('--description <text>', 'what it is for')
     .option('--disabled', 'not to tell anything yet')
@@ -54,7 +59,10 @@ function addChanges(program: Program, webhooks: Command): void {
     .description('Change what is given; the rest stays.')
     .argument(...WEBHOOK)
     .option('--url <url>', 'where to tell it')
-    .option('--on <list>', 'which ends: COMPLETED, FAILED, TIMED_OUT, CANCELLED, or all')
+    .option(
+      '--on <list>',
+      'which ends: COMPLETED, FAILED, TIMED_OUT, CANCELLED, or all; of coding agents: agent.question, agent.ended',
+    )
     .option('--workflow <name>', 'only runs of this workflow; an empty name: of every one')
     .option('--description <text>', 'what it is for; an empty one takes it away')
     .addOption(enable())

@@ -88,7 +88,15 @@ export const WEBHOOKS: Scenario[] = [
   {
     name: 'webhooks create',
     args: [
-      ...['webhooks', 'create', '{receiver}/told', '--on', 'completed,failed', '--workflow', 'faulty'],
+      ...[
+        'webhooks',
+        'create',
+        '{receiver}/told',
+        '--on',
+        'completed,failed,agent.question',
+        '--workflow',
+        'faulty',
+      ],
       ...['--out', 'webhook.secret', ...local],
     ],
     code: 0,

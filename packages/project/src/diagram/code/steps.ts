@@ -125,6 +125,7 @@ class Scan {
     const { name } = callee;
     if (name === 'scheduleActivity' || name === 'scheduleLocalActivity')
       this.add('activity', this.values.text(first), node);
+    if (name === 'dispatchSubagent') this.add('activity', dispatchName(first, this.values), node);
     if (name === 'setHandler' && first) this.handler(this.values.of(first), node);
     if (name !== 'executeChild' && name !== 'startChild') return false;
     this.add('child', first && childName(first, this.values), node);
@@ -201,6 +202,15 @@ export function childName(argument: ts.Expression, values: Values): string | und
     return declaration && ts.isParameter(declaration) ? undefined : importedName(argument);
   }
   return ts.isPropertyAccessExpression(argument) ? argument.name.text : undefined;
+}
+
+/** A dispatch of a coding agent, by the role that its task names: `dispatchCoder`. */
+export function dispatchName(task: ts.Expression | undefined, values: Values): string {
+  const properties = task && ts.isObjectLiteralExpression(task) ? task.properties : [];
+  const named = properties.find((one) => one.name !== undefined && propertyName(one.name) === 'role');
+  const role = named && ts.isPropertyAssignment(named) ? values.text(named.initializer) : undefined;
+  const words = role?.split('_').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `dispatch${words?.join('') ?? 'Subagent'}`;
 }
 
 /** The exported name behind an imported one whose module is not of the project. */

@@ -1,7 +1,8 @@
-/** Modules that hand out Temporal's workflow API. */
+/** Modules that hand out Temporal's workflow API, and what the SDK adds to it. */
 export const TEMPORAL_PACKAGES: ReadonlySet<string> = new Set([
   '@temporalio/workflow',
   'pegasus-workflows-sdk/workflow',
+  'pegasus-workflows-sdk/agents/workflow',
 ]);
 
 /** What of that API is a step, leads to one, or changes the flow. Everything else is ordinary code. */
@@ -26,6 +27,7 @@ const FUNCTIONS = [
   'defineWorkflow',
   'matchInput',
   'inputKind',
+  'dispatchSubagent',
 ] as const;
 const CLASSES = ['CancellationScope', 'ApplicationFailure'] as const;
 

@@ -1,5 +1,5 @@
 import ts from 'typescript';
-import { childName } from '../code/steps.js';
+import { childName, dispatchName } from '../code/steps.js';
 import { type FunctionNode, isWrapper, type Value, type Values } from '../code/values.js';
 import { readsOf, writesOf } from './effects.js';
 import { type Arm, type Flow, type Handler, hasSteps, type Step, type Wait } from './flow.js';
@@ -165,6 +165,8 @@ export class Expressions {
       const flow = node.arguments.slice(1).flatMap((one) => this.of(one));
       return child === undefined ? flow : [...flow, step('child', child, node)];
     }
+    if (name === 'dispatchSubagent')
+      return [...this.parts(node), step('activity', dispatchName(first, this.values), node)];
     if (name === 'scheduleActivity' || name === 'scheduleLocalActivity') {
       const activity = this.values.text(first);
       return activity === undefined
