@@ -17,7 +17,7 @@ import { type SubagentTask } from '@pegasus-workflows/contracts/agents';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { processesNaming } from '../support/processes.js';
 import { eventually } from '../support/wait.js';
-import { realShell, type OpenedShell } from './support/bash-cell.js';
+import { git, realShell, type OpenedShell } from './support/bash-cell.js';
 
 /** Agents of the Agent Client Protocol in dispatches, in the real sandbox; `acp-engine.ts`, its invariants by number. */
 const AGENT = fileURLToPath(new URL('./support/acp-worker.mjs', import.meta.url));
@@ -177,16 +177,35 @@ describe('what it asks for is a call of ours', () => {
     ['a denied path', { deniedPaths: ['src'] }, 'path:denied'],
     ['a way out', {}, 'path:outside'],
     ['a reading role', { role: 'reviewer' }, 'tier:shared_fs_readonly'],
-  ] satisfies [string, Partial<SubagentTask>, string][])('ends, blocked, at what is denied: %s', async (name, task, rule) => {
-    const path = name === 'a way out' ? '../escaped.txt' : 'src/b.txt';
-    const events: unknown[] = [];
-    const { result } = await dispatch(worker([{ write: [path, 'b'] }]), task, {
-      onEvent: (event) => events.push(event),
-    });
-    expect(result.status).toBe('blocked');
-    expect(JSON.stringify([result, events])).toContain(rule);
-    await expect(content(path)).rejects.toThrow('ENOENT');
-  });
+  ] satisfies [string, Partial<SubagentTask>, string][])(
+    'ends, blocked, at what is denied: %s',
+    async (name, task, rule) => {
+      const path = name === 'a way out' ? '../escaped.txt' : 'src/b.txt';
+      const events: unknown[] = [];
+      const { result } = await dispatch(worker([{ write: [path, 'b'] }]), task, {
+        onEvent: (event) => events.push(event),
+      });
+      expect(result.status).toBe('blocked');
+      expect(JSON.stringify([result, events])).toContain(rule);
+      await expect(content(path)).rejects.toThrow('ENOENT');
+    },
+  );
+});
+
+it('works in a tree of its own, and its branch is left', async () => {
+  git(root, 'init', '-q', '-b', 'main');
+  git(root, 'add', 'src');
+  git(root, 'commit', '-qm', 'begin');
+  const steps = [
+    { write: ['src/b.txt', 'b\n'] },
+    { run: { command: 'cat src/a.txt src/b.txt' } },
+    { own: 'x' },
+  ];
+  const { result, tier } = await dispatch(worker(steps), { role: 'verifier' });
+  expect(result).toMatchObject({ status: 'shipped', filesChanged: ['src/b.txt'] });
+  expect(result.summary).toMatch(/one\\ntwo.*EROFS/);
+  expect(JSON.stringify(tier)).toContain('src/b.txt');
+  await expect(content('src/b.txt')).rejects.toThrow('ENOENT');
 });
 
 describe('in its walls', () => {

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { describeIssue, idSchema, PegasusError, workspaceNameSchema } from '@pegasus-workflows/contracts';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
+import { SANDBOX_VARIABLES } from '../sandbox/variables.js';
 
 /**
  * The file of an agent host: which workspaces of this machine it offers to whom, for whom it takes dispatches from other hosts, and with which
@@ -61,7 +62,12 @@ const modelSchema = z.discriminatedUnion('kind', [
     args: z.array(z.string()).max(100).default([]),
     /** The variables that it is given, by their names. */
     env: z
-      .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'))
+      .array(
+        z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')
+          .refine((name) => !SANDBOX_VARIABLES.test(name), 'names a variable of the sandbox itself'),
+      )
       .max(50)
       .default([]),
     /** Where it is, besides the system's own folders. Relative to the file. */

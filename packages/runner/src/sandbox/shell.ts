@@ -46,6 +46,7 @@ import { isIn, mountWords, OWN_FOLDER, workspaceMounts } from './shell-mounts.js
 import { Refused, runToEnd, type RunEnd } from './shell-run.js';
 import { entryWords, niceWords, userWords } from './spawn.js';
 import { outsideOf, systemFolders } from './system-folders.js';
+import { SANDBOX_VARIABLES } from './variables.js';
 
 /** What one command may take, unless the operator says otherwise. */
 export const SHELL_LIMITS: SandboxLimits = {
@@ -103,10 +104,6 @@ const ETC = {
 };
 /** Of `/etc`: which program a name of the system stands for. */
 const ALTERNATIVES = '/etc/alternatives';
-/** They would act on what starts the sandbox, outside of it. */
-const OURS =
-  /^(PATH|HOME|TMPDIR|IFS|PS4|ENV|BASH.*|SHELLOPTS|LD_.*|GLIBC_.*|GCONV_PATH|LOCPATH|MALLOC_.*|NODE_.*)$/;
-
 /** Descriptor of bubblewrap's status; what it reads is after it. */
 const STATUS_FD = 4;
 
@@ -225,7 +222,7 @@ export class SandboxShell implements Shell, Programs {
   #refuseNames({ env }: Pick<Place, 'env'>): void {
     if (this.lacks !== undefined)
       throw new Refused(`No command is run: the sandbox cannot be put up here, because ${this.lacks}.`);
-    if (Object.keys(env).some((name) => OURS.test(name)))
+    if (Object.keys(env).some((name) => SANDBOX_VARIABLES.test(name)))
       throw new Refused('The environment of a command has a name in it that is the sandbox’s own.');
   }
 
