@@ -1,4 +1,10 @@
-import { projectionSegmentSchema, storedGroupSchema, storedKeySchema } from '@pegasus-workflows/contracts';
+import {
+  projectionSegmentSchema,
+  storedGroupSchema,
+  storedKeySchema,
+  workspaceNameSchema,
+} from '@pegasus-workflows/contracts';
+import { agentRoleSchema, subagentResultSchema } from '@pegasus-workflows/contracts/agents';
 import { type ProjectWorkflow } from '@pegasus-workflows/project/manifest';
 import { createLocalPlatform, type LocalPlatform } from 'pegasus-workflows-sdk/testing';
 import { z } from 'zod';
@@ -37,6 +43,20 @@ const stateSchema = z.strictObject({
         state: z.unknown(),
       }),
     )
+    .optional(),
+  agents: z
+    .strictObject({
+      workspaces: z.array(workspaceNameSchema).optional(),
+      ends: z
+        .partialRecord(
+          agentRoleSchema,
+          subagentResultSchema
+            .pick({ status: true, summary: true, filesChanged: true, tokensIn: true, tokensOut: true })
+            .partial()
+            .strict(),
+        )
+        .optional(),
+    })
     .optional(),
   sms: z.union([z.literal(false), z.strictObject({ optedOut: z.array(z.string()).optional() })]).optional(),
 });

@@ -14,6 +14,7 @@ export {
   type LocalPlatform,
   type LocalPlatformOptions,
 } from './local-platform/local-platform.js';
+export type { LocalAgentsOptions, LocalDispatchEnd } from './local-platform/agents.js';
 export type { LocalEvent, LocalEventType } from './local-platform/events.js';
 export type {
   LocalConnection,

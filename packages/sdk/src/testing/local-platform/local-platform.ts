@@ -3,11 +3,13 @@ import {
   RUNTIME_ACTIONS,
   RUNTIME_VARIABLES,
   type Action,
+  type Dispatch,
   type Mutation,
   type Projection,
 } from '@pegasus-workflows/contracts';
 import type { FetchLike } from '../../client/options.js';
 import { PegasusClient } from '../../client/pegasus-client.js';
+import { LocalAgents, type LocalAgentsOptions } from './agents.js';
 import { LocalEvents, type LocalEvent, type LocalEventType } from './events.js';
 import { externalCallRoutes, type LocalConnection } from './external-calls.js';
 import { LocalProjections, type LocalProjection } from './projections.js';
@@ -29,6 +31,8 @@ export interface LocalPlatformOptions {
   sms?: LocalSmsOptions | false | undefined;
   /** What stands in for the outside APIs that activities call through connections, by the connection's name. */
   connections?: Readonly<Record<string, LocalConnection>> | undefined;
+  /** What becomes of dispatches of coding agents; by default each ships. */
+  agents?: LocalAgentsOptions | undefined;
   /** What the manifest declares as `required_actions`; default: all that a run may do. Any other call is a 403. */
   requiredActions?: readonly Action[] | undefined;
   /** Changes nothing, answers as if it had, and tells activities so. Default false. */
@@ -49,7 +53,7 @@ export function createLocalPlatform(options: LocalPlatformOptions = {}): LocalPl
  * Job: what activities read and change through `PegasusClient.fromRuntime()`, kept in memory for a test to look at.
  *
  * Boundary: the calls of running executions, below `fetch`; what a person or another program does is the options' to
- * say. Events start nothing, and no message leaves the process.
+ * say. Events start nothing, no agent works, and no message leaves the process.
  *
  * Invariants
  * 1. A call is checked as the server checks it: token, action, path, query, body, in this order.
@@ -66,6 +70,7 @@ export class LocalPlatform {
   readonly fetch: FetchLike;
   readonly #token = randomUUID();
   readonly #actions: ReadonlySet<Action>;
+  readonly #agents: LocalAgents;
   readonly #events: LocalEvents;
   readonly #projections: LocalProjections;
   readonly #sms: LocalSmsProvider;
@@ -76,6 +81,7 @@ export class LocalPlatform {
     this.dryRun = dryRun;
     const mayEver = new Set<Action>(RUNTIME_ACTIONS);
     this.#actions = new Set((options.requiredActions ?? RUNTIME_ACTIONS).filter((one) => mayEver.has(one)));
+    this.#agents = new LocalAgents(options.agents ?? {}, now);
     this.#events = new LocalEvents({ types: eventTypes, now });
     this.#projections = new LocalProjections({ given: options.projections ?? [], now });
     this.#sms = new LocalSmsProvider(options.sms);
@@ -84,6 +90,7 @@ export class LocalPlatform {
       ...this.#events.routes,
       ...this.#projections.routes,
       ...this.#sms.routes,
+      ...this.#agents.routes,
       ...externalCallRoutes(options.connections ?? {}),
     ];
     this.fetch = (url, init) => this.#answer(new Request(url, init));
@@ -97,6 +104,11 @@ export class LocalPlatform {
   /** The text messages that were sent, in order; they left nowhere. */
   get sms(): LocalSms[] {
     return this.#sms.sent;
+  }
+
+  /** The tasks that coding agents were given, in order, and how far each is; nobody works on them. */
+  get dispatches(): Dispatch[] {
+    return this.#agents.dispatched;
   }
 
   /** Every projection as it is now, by name. */
