@@ -243,6 +243,16 @@ describe('in its walls', () => {
     expect(done.result.filesChanged).toEqual([]);
   });
 
+  it('is not started where there is more to hide than there can be walls', async () => {
+    await Promise.all(Array.from({ length: 301 }, (_, n) => writeFile(join(root, `${n}.pem`), '')));
+    const { result } = await dispatch(worker([]), { deniedPaths: ['*.pem'] });
+    expect(result).toMatchObject({
+      status: 'failed',
+      summary: expect.stringContaining('more than 300 places'),
+      tokensIn: 0,
+    });
+  });
+
   it('sees no file at all in a role that has none', async () => {
     const done = await dispatch(worker([{ look: 'src/a.txt' }]), { role: 'orchestrator' });
     expect(cameOf(done)).toEqual([{ refused: 'ENOENT', message: expect.any(String) }]);

@@ -1,4 +1,4 @@
-import { type Conversation } from '../engines/engine.js';
+import { EngineError, type Conversation } from '../engines/engine.js';
 import { type Ceiling } from '../permissions/ceiling.js';
 import { type PermissionEngine } from '../permissions/decide.js';
 import { shellPathsOf } from '../tools/shell.js';
@@ -8,7 +8,10 @@ import { type Workspace } from '../tools/workspace.js';
 /** A file that is larger is not read as a whole. Bytes. */
 const FILE_BYTES = 5 * 1024 * 1024;
 
-/** What an engine that keeps a conversation sees of a workspace: what the dispatch may read without being asked. */
+/**
+ * What an engine that keeps a conversation sees of a workspace: what the dispatch may read without being asked.
+ * Throws {@link EngineError}, refused, where there is more to hide than a sandbox has walls for.
+ */
 export async function conversationOf(
   id: string,
   workspace: Workspace,
@@ -17,7 +20,7 @@ export async function conversationOf(
 ): Promise<Conversation> {
   const { root } = workspace;
   const mayRead = ceiling.kinds.read.verdict === 'allow';
-  const denied = mayRead ? (await shellPathsOf(root, ceiling, permissions, false)).denied : [''];
+  const denied = mayRead ? await hiddenIn(root, ceiling, permissions) : [''];
   return {
     id,
     root,
@@ -30,4 +33,17 @@ export async function conversationOf(
       throw new ToolError('NO_FILE', verdict === 'allow' ? `There is no file ${JSON.stringify(path)}.` : why);
     },
   };
+}
+
+async function hiddenIn(
+  root: string,
+  ceiling: Ceiling,
+  permissions: PermissionEngine,
+): Promise<readonly string[]> {
+  try {
+    return (await shellPathsOf(root, ceiling, permissions, false)).denied;
+  } catch (error) {
+    if (error instanceof ToolError) throw new EngineError(error.message, true);
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@ import { type Attempt } from '../../dispatch/run.js';
 import { conversationOf } from '../../dispatch/conversation.js';
 import { systemOf } from '../../dispatch/system.js';
 import { childFunctions, FILE_WRITING, toolsOf } from '../../dispatch/tools-of.js';
-import { EngineError, type Conversation, type Engine, type Turn } from '../../engines/engine.js';
+import { EngineError, type Conversation, type Turn } from '../../engines/engine.js';
 import { PermissionEngine } from '../../permissions/decide.js';
 import { CallJournal } from '../../tools/journal.js';
 import { functionSchemas } from '../../tools/toolbox.js';
@@ -113,10 +113,13 @@ async function askModel(
   const { messages, tools } = transcript;
   const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const { engine } = models.get(model);
-  const conversation = engine.conversations && (await talkOf(workspace, input, signal));
   failpoint('agents.turn.asked');
-  const request = { messages, tools, maxTokensOut, timeoutMs, ...(conversation ? { conversation } : {}) };
-  const answer = await asked(engine, request, until);
+  const request = { messages, tools, maxTokensOut, timeoutMs };
+  const answer = await told(async () => {
+    if (!engine.conversations) return engine.turn(request, until);
+    const conversation = await talkOf(workspace, input, signal);
+    return engine.turn({ ...request, conversation }, until);
+  });
   failpoint('agents.turn.answered');
   await keeper.keep(turn, answer);
   failpoint('agents.turn.kept');
@@ -134,13 +137,10 @@ async function talkOf(
   return conversationOf(keyOf(where), new Workspace(root), ceiling, permissions);
 }
 
-async function asked(
-  engine: Engine,
-  request: Parameters<Engine['turn']>[0],
-  signal: AbortSignal,
-): Promise<Turn> {
+/** A model's answer, or a failure that the workflow knows. */
+async function told(asking: () => Promise<Turn>): Promise<Turn> {
   try {
-    return await engine.turn(request, signal);
+    return await asking();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'TimeoutError')
       throw ApplicationFailure.nonRetryable('The model did not answer in time.', FAILURES.engineFailed);
