@@ -13,7 +13,8 @@ import { EVENT_LIMITS, PegasusError } from '@pegasus-workflows/contracts';
  * 1. No schema and no payload holds up the server's own thread for longer than it takes to send it.
  * 2. A check ends within {@link SchemaLimits.timeoutMs} of its turn; a tenant whose check did not is refused
  *    further ones for {@link SchemaLimits.pauseMs}, so that its turns are few and the others' come soon.
- * 3. A thread that ended (out of memory) fails the checks it had; the next one gets a new thread.
+ * 3. A check that fills the thread's memory ends it, and counts as one that did not end in time; those that waited behind
+ *    it are made by a new thread. A thread that ends for any other reason fails the checks it had.
  * 4. A problem names places and what the schema wants there, never a value of the payload.
  */
 export interface SchemaLimits {
@@ -35,13 +36,20 @@ interface Reply {
   more?: number;
   schemaProblem?: string;
   slow?: true;
+  /** It has filled the thread's memory. */
+  large?: true;
   failure?: string;
 }
 
-/** A thread and the checks that it has. */
+interface Check {
+  schema: string;
+  payload: unknown;
+}
+
+/** A thread and the checks that it has, in the order in which it makes them. */
 interface Thread {
   worker: Worker;
-  waiting: Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>;
+  waiting: Map<number, { check: Check; resolve: (reply: Reply) => void; reject: (error: Error) => void }>;
 }
 
 export class PayloadSchemas {
@@ -106,9 +114,10 @@ export class PayloadSchemas {
   async #ask(tenantId: string, schema: string, payload: unknown, owner: string): Promise<Reply> {
     this.#refuseWhilePaused(tenantId, owner);
     const reply = await this.#send({ schema, payload });
-    if (reply.slow) {
+    if (reply.slow || reply.large) {
       this.#paused.set(tenantId, Date.now() + this.#limits.pauseMs);
-      const sentence = `${owner} takes more than ${this.#limits.timeoutMs} ms to check; make it, or the payload, simpler.`;
+      const what = reply.large ? 'too much memory' : `more than ${this.#limits.timeoutMs} ms`;
+      const sentence = `${owner} takes ${what} to check; make it, or the payload, simpler.`;
       throw new PegasusError('VALIDATION_ERROR', sentence);
     }
     if (reply.failure !== undefined) throw new Error(`a payload could not be checked: ${reply.failure}`);
@@ -129,14 +138,14 @@ export class PayloadSchemas {
     this.#paused.delete(tenantId);
   }
 
-  #send(request: { schema: string; payload: unknown }): Promise<Reply> {
+  #send(check: Check): Promise<Reply> {
     const { worker, waiting } = (this.#thread ??= this.#start());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      waiting.set(id, { resolve, reject });
+      waiting.set(id, { check, resolve, reject });
       // It keeps the process alive only while somebody waits for it.
       worker.ref();
-      worker.postMessage({ id, ...request });
+      worker.postMessage({ id, ...check });
     });
   }
 
@@ -154,17 +163,27 @@ export class PayloadSchemas {
       thread.waiting.delete(reply.id);
       if (thread.waiting.size === 0) worker.unref();
     });
-    const ended = (): void => {
+    const ended = (error?: unknown): void => {
       if (this.#thread === thread) this.#thread = undefined;
+      if ((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY')
+        this.#goOn(thread);
       const sentence = 'The payload could not be checked now; try again.';
       for (const { reject } of thread.waiting.values())
         reject(new PegasusError('SERVICE_UNAVAILABLE', sentence));
       thread.waiting.clear();
     };
     worker.on('error', ended);
-    worker.on('exit', ended);
+    worker.on('exit', () => ended());
     worker.unref();
     return thread;
+  }
+
+  /** Invariant 3. */
+  #goOn({ waiting }: Thread): void {
+    const [culprit, ...others] = waiting;
+    waiting.clear();
+    if (culprit) culprit[1].resolve({ id: culprit[0], large: true });
+    for (const [, { check, resolve, reject }] of others) this.#send(check).then(resolve, reject);
   }
 }
 

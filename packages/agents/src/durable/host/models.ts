@@ -44,6 +44,7 @@ export class Models {
         : `model: this host has no ${JSON.stringify(name)}; it has ${there}.`,
     );
   }
+
   #conversations(): Conversations[] {
     return this.models.flatMap(({ engine }) => engine.conversations ?? []);
   }
