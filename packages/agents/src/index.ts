@@ -60,16 +60,10 @@ export { runAcpAgent, type AcpAnswer, type AcpRun } from './engines/acp.js';
 export { acpEngine } from './engines/acp-engine.js';
 export { launchPlainly, type Launched } from './engines/acp-process.js';
 export { type AcpAgent } from './engines/acp-session.js';
+export { type ProgramRequest, type Programs } from './engines/programs.js';
 export { type AcpHandlers } from './engines/acp-client.js';
 export { type RetryClock, type RetryPolicy } from './engines/retry.js';
-export {
-  type ProgramRequest,
-  type Programs,
-  type Shell,
-  type ShellRefusal,
-  type ShellRequest,
-  type ShellResult,
-} from './tools/shell.js';
+export { type Shell, type ShellRefusal, type ShellRequest, type ShellResult } from './tools/shell.js';
 export {
   FetchError,
   PolicyFetcher,

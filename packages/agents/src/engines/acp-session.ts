@@ -2,11 +2,11 @@ import { relative } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { mostTokens } from '../budgets/estimate.js';
 import { exitCodeOf } from '../tools/bash.js';
-import { type Programs } from '../tools/shell.js';
 import { type CommandEnd, type CommandLine } from './acp-terminals.js';
 import { runAcpAgent, type AcpAnswer } from './acp.js';
 import { recap } from './acp-recap.js';
 import { EngineError, type Conversation, type Message, type ToolCall, type Turn } from './engine.js';
+import { type Programs } from './programs.js';
 
 /**
  * Job: one process of an agent, from its prompt to its answer, cut into turns: one ends when the agent asks for something.

@@ -1,6 +1,5 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { type Launched, type LaunchedProgram } from '../engines/acp-process.js';
 import { type Ceiling } from '../permissions/ceiling.js';
 import { type PermissionEngine } from '../permissions/decide.js';
 import { type Effect, type PathRef } from '../permissions/effects.js';
@@ -36,21 +35,6 @@ export interface StartedBy {
   file: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
-}
-
-/** Starts programs that live longer than a command, and talk: in walls where the workspace is read-only. */
-export interface Programs {
-  /** Rejects with one sentence where the walls cannot be put up. */
-  start(request: ProgramRequest): Promise<Launched>;
-}
-
-export interface ProgramRequest extends LaunchedProgram, Pick<ShellRequest, 'root'> {
-  /** As of {@link ShellPaths}. */
-  denied: readonly string[];
-  /** Read-only, besides the system's, absolute. */
-  folders?: readonly string[] | undefined;
-  /** The only hosts that it may connect to, by their names; none where there are none. */
-  hosts?: readonly string[] | undefined;
 }
 
 /** Relative to the root, `/` between the parts; each was there, and is no link. `''` is the root. */
