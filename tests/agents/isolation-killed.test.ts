@@ -11,7 +11,9 @@ import { branchOf } from '../../packages/agents/src/isolation/tree-state.js';
 
 /** Dispatches in work trees, and their merges, killed at every step: `worktrees.ts` 2, `merge.ts` 3, `sweep.ts`. */
 const DISPATCHER = fileURLToPath(new URL('./support/isolation-dispatcher.mjs', import.meta.url));
-const TASKS = 2;
+/** At once: a few where each step is tried, many where any moment is. */
+const FEW = 2;
+const MANY = 10;
 
 let root: string;
 beforeEach(async () => {
@@ -49,8 +51,8 @@ async function expectNothingLeft(): Promise<void> {
 
 describe('a process that was killed', () => {
   /** Runs dispatches and their merges until it is killed. Answers what it told. */
-  async function killed(failpoints: string, afterMs = Infinity): Promise<string[]> {
-    const child = spawn(process.execPath, [DISPATCHER, root, String(TASKS)], {
+  async function killed(tasks: number, failpoints: string, afterMs = Infinity): Promise<string[]> {
+    const child = spawn(process.execPath, [DISPATCHER, root, String(tasks)], {
       env: { ...process.env, PEGASUS_FAILPOINTS: failpoints },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -64,13 +66,13 @@ describe('a process that was killed', () => {
   }
 
   /** Each task is waiting, merged as a whole, or gone as a whole. */
-  async function expectSwept(told: readonly string[]): Promise<void> {
+  async function expectSwept(tasks: number, told: readonly string[]): Promise<void> {
     const { waiting, active, elsewhere } = await sweepTrees(root);
     expect([active, elsewhere]).toEqual([[], []]);
     expect(git('status', '--porcelain', '--', '.', ':!.pugi')).toBe('');
     expect(branches()).toEqual(waiting.map(branchOf).sort());
     expect(trees()).toBe(waiting.length);
-    for (let n = 0; n < TASKS; n++) {
+    for (let n = 0; n < tasks; n++) {
       const isIn = (await text(`file-${n}`)) === `changed by ${n}\n`;
       expect(
         await access(join(root, `new/${n}`)).then(
@@ -99,13 +101,13 @@ describe('a process that was killed', () => {
     ),
   ])('at %s leaves nothing that a sweep does not mend', async (point) => {
     const failpoints = `agents.${point}${point.includes('=') ? '' : '=kill'}`;
-    await expectSwept(await killed(failpoints));
+    await expectSwept(FEW, await killed(FEW, failpoints));
   });
 
-  it('at any moment', async () => {
+  it('at any moment of ten dispatches and their merges', async () => {
     for (let round = 0; round < 3; round++) {
-      const told = await killed('', 350 + Math.random() * 1_500);
-      await expectSwept(told);
+      const told = await killed(MANY, '', 400 + Math.random() * 4_000);
+      await expectSwept(MANY, told);
       git('reset', '--quiet', '--hard', git('rev-list', '--max-parents=0', 'HEAD').trim());
     }
   });
