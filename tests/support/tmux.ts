@@ -52,6 +52,12 @@ export class Tmux implements AsyncDisposable {
   /** A command line, on a screen that shows nothing else. */
   async run(line: string): Promise<void> {
     await this.press('C-l');
+    // What it takes off the screen may go into the history, so that comes after it.
+    await eventually(async () => {
+      const screen = await this.screen();
+      if (screen.trim() !== PROMPT.trim())
+        throw new Error(`The screen was not cleared; it shows:\n${screen}`);
+    });
     await this.#call('clear-history');
     await this.type(line, 'Enter');
   }
