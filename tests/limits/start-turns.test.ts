@@ -47,6 +47,11 @@ test('a tenant that has a line starts one run at a time, and is told when to com
   expect((await run(still)).status).toBe(201);
   expect(answered - before).toBeLessThan(25);
 
+  // A tenant counts as about for ten seconds after its last start; the line takes longer on a busy machine.
+  for (let heard = answered; answered < all.length; heard = answered) {
+    expect((await run(still)).status).toBe(201);
+    await expect.poll(() => answered === all.length || answered > heard + 10, { timeout: 30_000 }).toBe(true);
+  }
   const replies = await Promise.all(all);
   const refused = replies.filter(({ status }) => status !== 201);
   expect(refused.length).toBeGreaterThanOrEqual(10);
