@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import {
   acpEngine,
   dispatchInProcess,
@@ -17,11 +16,10 @@ import { type SubagentTask } from '@pegasus-workflows/contracts/agents';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { processesNaming } from '../support/processes.js';
 import { eventually } from '../support/wait.js';
+import { ACP_FOLDERS, ACP_WORKER } from './support/acp-model.js';
 import { git, realShell, type OpenedShell } from './support/bash-cell.js';
 
 /** Agents of the Agent Client Protocol in dispatches, in the real sandbox; `acp-engine.ts`, its invariants by number. */
-const AGENT = fileURLToPath(new URL('./support/acp-worker.mjs', import.meta.url));
-const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const prices = { models: { worker: { inputPerMillion: 1, outputPerMillion: 10 } }, allowUnknown: false };
 
 let shell: OpenedShell;
@@ -61,8 +59,8 @@ const worker = (steps: readonly Step[], more: Partial<AcpAgent> = {}): Engine =>
   acpEngine({
     model: 'worker',
     command: process.execPath,
-    args: [AGENT, JSON.stringify(steps), root],
-    folders: [MODULES, dirname(AGENT)],
+    args: [ACP_WORKER, JSON.stringify(steps), root],
+    folders: ACP_FOLDERS,
     programs: shell,
     graceMs: 3_000,
     ...more,

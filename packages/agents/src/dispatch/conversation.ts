@@ -1,12 +1,27 @@
-import { EngineError, type Conversation } from '../engines/engine.js';
+import {
+  EngineError,
+  type Conversation,
+  type Engine,
+  type Turn,
+  type TurnRequest,
+} from '../engines/engine.js';
 import { type Ceiling } from '../permissions/ceiling.js';
 import { type PermissionEngine } from '../permissions/decide.js';
+import { readText } from '../tools/files.js';
 import { shellPathsOf } from '../tools/shell.js';
 import { ToolError } from '../tools/tool-error.js';
 import { type Workspace } from '../tools/workspace.js';
 
-/** A file that is larger is not read as a whole. Bytes. */
-const FILE_BYTES = 5 * 1024 * 1024;
+/** A turn of an engine; one that keeps conversations is told what this one is about. */
+export async function turnOf(
+  engine: Engine,
+  request: TurnRequest,
+  about: () => Promise<Conversation>,
+  signal: AbortSignal,
+): Promise<Turn> {
+  if (!engine.conversations) return engine.turn(request, signal);
+  return engine.turn({ ...request, conversation: await about() }, signal);
+}
 
 /**
  * What an engine that keeps a conversation sees of a workspace: what the dispatch may read without being asked.
@@ -28,9 +43,8 @@ export async function conversationOf(
     readText: async (path) => {
       const at = await workspace.resolve(path);
       const { verdict, why } = permissions.decide([{ kind: 'read', path: at }]);
-      const found = verdict === 'allow' ? await workspace.read(at, FILE_BYTES) : undefined;
-      if (found) return found.bytes.toString('utf8');
-      throw new ToolError('NO_FILE', verdict === 'allow' ? `There is no file ${JSON.stringify(path)}.` : why);
+      if (verdict !== 'allow') throw new ToolError('NO_FILE', why);
+      return (await readText(at, { workspace })).text;
     },
   };
 }

@@ -17,13 +17,13 @@ import { PermissionEngine, type Decision } from '../permissions/decide.js';
 import { ROLE_PROFILES } from '../roles/registry.js';
 import { CallJournal } from '../tools/journal.js';
 import { type ToolPorts } from '../tools/tool.js';
-import { functionSchemas } from '../tools/toolbox.js';
 import { Workspace } from '../tools/workspace.js';
 import { attemptCall } from './attempt.js';
-import { conversationOf } from './conversation.js';
+import { conversationOf, turnOf } from './conversation.js';
+import { functionsFor } from './functions.js';
 import { budgetOf, runDispatch, type Dispatched, type DispatchSteps } from './run.js';
 import { systemOf } from './system.js';
-import { childFunctions, mayDispatch, toolsOf } from './tools-of.js';
+import { mayDispatch } from './tools-of.js';
 
 /**
  * Job: a dispatch in this very process, for a developer without a platform.
@@ -100,23 +100,20 @@ async function dispatchWith(options: InProcessDispatch, account: Account): Promi
         prices,
         model: engine.model,
         system: options.system ?? systemOf(task),
-        tools: engine.conversations
-          ? []
-          : [
-              ...functionSchemas(toolsOf(isolation, task.permissionMode === 'plan'), options.ports),
-              ...childFunctions(isolation, depth),
-            ],
+        tools: functionsFor(
+          engine,
+          { isolation, isReadOnly: task.permissionMode === 'plan', depth },
+          options.ports,
+        ),
         answerTokens: options.answerTokens ?? ANSWER_TOKENS,
         ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       },
       {
         ...stepsOf(options, signal, clock, tier),
-        turn: async (request, { timeoutMs }) => {
+        turn: (request, { timeoutMs }) => {
           const until = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-          if (!engine.conversations) return engine.turn(request, until);
-          const workspace = new Workspace(tier.root);
-          const conversation = await conversationOf(task.id, workspace, own, permissions);
-          return engine.turn({ ...request, conversation }, until);
+          const about = () => conversationOf(task.id, new Workspace(tier.root), own, permissions);
+          return turnOf(engine, request, about, until);
         },
         attempt: async (call, given) => {
           const attempt = await attemptCall(

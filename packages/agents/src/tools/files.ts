@@ -178,9 +178,10 @@ function appliedOne(
   return parts.join(replacement);
 }
 
-async function readText(
+/** All of a text file that was judged. Throws {@link ToolError}. */
+export async function readText(
   path: PathRef,
-  { workspace }: ToolContext,
+  { workspace }: Pick<ToolContext, 'workspace'>,
 ): Promise<{ text: string; digest: string }> {
   const found = await workspace.read(path, FILE_BYTES);
   if (!found) throw new ToolError('NO_FILE', `There is no file ${JSON.stringify(path.requested)}.`);

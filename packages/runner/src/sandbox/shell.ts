@@ -107,6 +107,7 @@ const ALTERNATIVES = '/etc/alternatives';
 /** Descriptor of bubblewrap's status; what it reads is after it. */
 const STATUS_FD = 4;
 
+/** Nothing of what starts a command is left to it: no descriptor but the standard ones, no channel to us. */
 const CLEARED = [
   'unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE',
   'for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -gt 2 ] && eval "exec $fd>&-"; done',
@@ -200,14 +201,10 @@ export class SandboxShell implements Shell, Programs {
       }) as ChildProcessWithoutNullStreams;
       // What bubblewrap says of itself has to be read by somebody.
       statusOf(child);
-      let endProxy: (() => void) | undefined;
-      child.once('message', (_message, handle) => {
-        endProxy = serveProxy(handle, this.options.egress, this.options.logger, hosts);
-        if (child.connected) child.disconnect();
-      });
+      const endNetwork = this.#giveNetwork(child, hosts);
       await once(child, 'spawn');
       const cleanUp = async (): Promise<void> => {
-        endProxy?.();
+        endNetwork();
         await group.remove();
       };
       return { child, cleanUp };
@@ -232,7 +229,7 @@ export class SandboxShell implements Shell, Programs {
     const { git, mounts } = await surroundings(request);
     const group = this.can.groups.make();
     const fds = this.#openFiles();
-    let endProxy: (() => void) | undefined;
+    let endNetwork = (): void => undefined;
     let status = (): string => '';
     try {
       const ended = await runToEnd(
@@ -248,11 +245,7 @@ export class SandboxShell implements Shell, Programs {
           onSpawned: (child) => {
             fds.splice(0).forEach(closeSync);
             status = statusOf(child);
-            if (!request.network) return;
-            child.once('message', (_message, handle) => {
-              endProxy = serveProxy(handle, this.options.egress, this.options.logger);
-              if (child.connected) child.disconnect();
-            });
+            if (request.network) endNetwork = this.#giveNetwork(child);
           },
         },
         signal,
@@ -262,11 +255,21 @@ export class SandboxShell implements Shell, Programs {
         throw new Refused(`No command was run: ${reasonOf(ended)}.`);
       return resultOf(ended, group.ranOutOfMemory());
     } finally {
-      endProxy?.();
+      endNetwork();
       fds.forEach(closeSync);
       await group.remove();
       if (git) await sweepGit(git);
     }
+  }
+
+  /** Invariant 4: serves the port that comes out of it. @returns ends that */
+  #giveNetwork(child: ChildProcess, hosts?: readonly string[]): () => void {
+    let end: (() => void) | undefined;
+    child.once('message', (_message, handle) => {
+      end = serveProxy(handle, this.options.egress, this.options.logger, hosts);
+      if (child.connected) child.disconnect();
+    });
+    return () => end?.();
   }
 
   /** After the last command. */

@@ -4,13 +4,13 @@ import { failpoint } from '@pegasus-workflows/kit/failpoints';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { attemptCall } from '../../dispatch/attempt.js';
 import { type Attempt } from '../../dispatch/run.js';
-import { conversationOf } from '../../dispatch/conversation.js';
+import { conversationOf, turnOf } from '../../dispatch/conversation.js';
+import { functionsFor } from '../../dispatch/functions.js';
 import { systemOf } from '../../dispatch/system.js';
-import { childFunctions, FILE_WRITING, toolsOf } from '../../dispatch/tools-of.js';
+import { FILE_WRITING } from '../../dispatch/tools-of.js';
 import { EngineError, type Conversation, type Turn } from '../../engines/engine.js';
 import { PermissionEngine } from '../../permissions/decide.js';
 import { CallJournal } from '../../tools/journal.js';
-import { functionSchemas } from '../../tools/toolbox.js';
 import { Workspace } from '../../tools/workspace.js';
 import { type ToolPorts } from '../../tools/tool.js';
 import {
@@ -79,19 +79,17 @@ async function open(
   const { isolation } = where;
   const chosen = models.get(model);
   await (await workspaceOf(where)).openTier(where);
-  const names = toolsOf(isolation, task.permissionMode === 'plan');
-  // It has tools of its own, and asks for ours by another way.
-  const keeps = chosen.engine.conversations !== undefined;
-  const functions = [...functionSchemas(names, { shell, fetcher }), ...childFunctions(isolation, depth)];
+  const { engine } = chosen;
+  const isReadOnly = task.permissionMode === 'plan';
   return {
-    model: chosen.engine.model,
+    model: engine.model,
     prices: models.prices,
     system: systemOf(task),
-    tools: keeps ? [] : functions,
+    tools: functionsFor(engine, { isolation, isReadOnly, depth }, { shell, fetcher }),
     answerTokens: chosen.answerTokens,
     contextTokens: chosen.contextTokens,
     heartbeatTimeoutMs,
-    ...(keeps ? { keepsConversation: true } : {}),
+    ...(engine.conversations ? { keepsConversation: true } : {}),
   };
 }
 
@@ -115,11 +113,8 @@ async function askModel(
   const { engine } = models.get(model);
   failpoint('agents.turn.asked');
   const request = { messages, tools, maxTokensOut, timeoutMs };
-  const answer = await told(async () => {
-    if (!engine.conversations) return engine.turn(request, until);
-    const conversation = await talkOf(workspace, input, signal);
-    return engine.turn({ ...request, conversation }, until);
-  });
+  const about = (): Promise<Conversation> => talkOf(workspace, input, signal);
+  const answer = await told(() => turnOf(engine, request, about, until));
   failpoint('agents.turn.answered');
   await keeper.keep(turn, answer);
   failpoint('agents.turn.kept');
