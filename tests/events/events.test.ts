@@ -252,12 +252,12 @@ describe('payload schemas made to be slow', () => {
       expect((await call(key, 'POST', '/api/v1/event-types', { name: 'slow', payloadSchema })).status).toBe(
         201,
       );
+      // Which bound branching meets first is the machine's.
+      const told = tenant === 'b' ? /takes (more than 3000 ms|too much memory)/ : /takes more than 3000 ms/;
       const slow = call(key, 'POST', '/api/v1/event-types/slow/emit', { payload });
       // Answered by this thread while the other one is busy.
       expect((await server.call('GET', '/api/v1/event-types', { key })).status).toBe(200);
-      expect(await slow).toEqual(
-        failure(400, 'VALIDATION_ERROR', /takes (more than 3000 ms|too much memory)/),
-      );
+      expect(await slow).toEqual(failure(400, 'VALIDATION_ERROR', told));
       expect(await call(key, 'POST', '/api/v1/event-types/slow/emit', { payload: {} })).toEqual(
         failure(429, 'RATE_LIMITED', /too slow a moment ago/),
       );
