@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createLogger } from '@pegasus-workflows/kit';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { recordEvent } from '../../packages/server/src/events/record.js';
 import { insertQueued } from '../../packages/server/src/executions/queued.js';
@@ -154,6 +154,33 @@ forEachDialect('outbox', (open) => {
     await stuck;
     expect([attempts, await items()]).toEqual([[2], []]);
     expect(await runs()).toHaveLength(1);
+  });
+
+  it('2: takes no more than it works on, by whatever plan the database makes of it', async () => {
+    for (let n = 0; n < 4; n++) await emit();
+    // A nested loop asks for what is free once for every item there is. The planner chooses it by its statistics.
+    const kinds = ['hashagg', 'sort', 'hashjoin', 'mergejoin', 'material'];
+    const plan = (value: 'on' | 'off') =>
+      db.system(async (tx) => {
+        for (const kind of kinds)
+          await tx.execute(sql`select set_config(${`enable_${kind}`}, ${value}, false)`);
+      });
+    const leased = async () => (await items()).filter(({ leaseId }) => leaseId !== null).length;
+    const seen: number[] = [];
+    const handle: OutboxOptions['handle'] = async (item, finish) => {
+      seen.push(await leased());
+      await dispatch(item, finish);
+    };
+    await plan('off');
+    try {
+      await worker({ handle, width: 1 }).round();
+      await db.system((tx) => tx.update(outbox).set({ leaseId: randomUUID(), leasedUntil: new Date(0) }));
+      // What was left without a word is taken one by one; the others of it keep the lease that has ended.
+      for (let n = 0; n < 3; n++) await worker({ handle }).round();
+    } finally {
+      await plan('on');
+    }
+    expect([seen, await items()]).toEqual([[1, 3, 2, 1], []]);
   });
 
   it('4: tries again after its time, and keeps what it gives up with the reason', async () => {

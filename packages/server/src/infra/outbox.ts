@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { failpoint, type Logger } from '@pegasus-workflows/kit';
 import { PegasusError } from '@pegasus-workflows/contracts';
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import { type Registry } from 'prom-client';
 import { type Database, type Tx } from './database.js';
 import { errorForLog } from './error-log.js';
@@ -252,10 +252,9 @@ export class OutboxWorker {
         .update(outbox)
         .set({ leasedUntil: new Date(now.getTime() + leaseMs), leaseId })
         .where(
-          sql`${outbox.seq} in (
-            select seq from outbox
+          seqIn(sql`select seq from outbox
             where topic = ${topic} and dead_at is null and available_at <= ${now.toISOString()} and lease_id is null
-            order by available_at, seq limit ${limit} for update skip locked)`,
+            order by available_at, seq limit ${limit} for update skip locked`),
         )
         .returning(ITEM),
     );
@@ -305,7 +304,9 @@ export class OutboxWorker {
         .update(outbox)
         .set({ leasedUntil, leaseId, attempts: sql`${outbox.attempts} + 1`, lastError: ABANDONED })
         .where(
-          sql`${outbox.seq} in (select seq from outbox where ${this.#abandoned()} order by seq limit 1 for update skip locked)`,
+          seqIn(
+            sql`select seq from outbox where ${this.#abandoned()} order by seq limit 1 for update skip locked`,
+          ),
         )
         .returning(ITEM),
     );
@@ -456,6 +457,12 @@ export class OutboxWorker {
     if (times > 0) this.#metrics?.attempts.inc({ topic: this.#options.topic, result }, times);
   }
 }
+
+/**
+ * As an array, which PostgreSQL makes once. `in (…)` it may ask again for each row it looks at, and skip what it has
+ * just locked: more items than the limit are leased then.
+ */
+const seqIn = (items: SQL): SQL => sql`${outbox.seq} = any(array(${items}))`;
 
 const ITEM = {
   seq: outbox.seq,
