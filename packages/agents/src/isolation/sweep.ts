@@ -33,6 +33,7 @@ export async function sweepTrees(
   { removeFinished = false, removeElsewhere = false, isOpen = () => false }: SweepOptions = {},
 ): Promise<Swept> {
   const swept: Swept = { removed: [], merged: [], waiting: [], active: [], elsewhere: [] };
+  await removeHalfWritten(root);
   const names = await stateNames(root);
   if (names.length === 0) return swept;
   const repository = await openRepository(root);
@@ -47,7 +48,6 @@ export async function sweepTrees(
       const state = await readState(root, name);
       if (state) await sweepOne(repository, state, swept, { removeFinished, removeElsewhere, isOpen });
     }
-    await removeHalfWritten(root);
   });
   return swept;
 }
