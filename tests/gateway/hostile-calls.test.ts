@@ -257,6 +257,32 @@ describe('a history (worker calls invariant 4)', () => {
   });
 });
 
+describe('a page of a history (worker calls invariant 4)', () => {
+  it('comes with the token of the one before, of its own run and its own worker alone', async () => {
+    const handles = [await bench.start(worker), await bench.start(worker)];
+    const [run, other] = [await pollWorkflowTask(worker), await pollWorkflowTask(worker)].map(
+      (task) => task.workflowExecution,
+    );
+    type Page = { history: { events: { eventId: string }[] }; nextPageToken: Uint8Array };
+    const page = (execution: typeof run, nextPageToken?: Uint8Array) =>
+      worker.call<Page>('GetWorkflowExecutionHistory', { maximumPageSize: 1, execution, nextPageToken });
+    const { history, nextPageToken: token } = await page(run);
+    const events = [...history.events, ...(await page(run, token)).history.events];
+    expect(events.map(({ eventId }) => Number(eventId))).toEqual(events.map((_, index) => index + 1));
+    const altered = Buffer.from(token);
+    altered[20]! ^= 1;
+    const made = Buffer.from(JSON.stringify({ RunId: other!.runId }));
+    const refused: Parameters<typeof page>[] = [
+      [other, token],
+      [run, altered],
+      [run, made],
+    ];
+    for (const asked of refused)
+      expect((await refusalOf(page(...asked))).details).toMatch(/^this page token was not given/);
+    for (const handle of handles) await handle.terminate();
+  });
+});
+
 describe('a command that reaches beyond the tenant (worker calls invariant 5)', () => {
   const attempts: [string, () => object][] = [
     [

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import proto, { type temporal } from '@temporalio/proto';
 import { Responses } from './responses.js';
-import { TaskTokens } from './task-tokens.js';
+import { WorkerTokens } from './worker-tokens.js';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 
@@ -46,7 +46,7 @@ const EVENTS: Event[] = [
 
 function shown() {
   const given: string[] = [];
-  const tokens = new TaskTokens();
+  const tokens = new WorkerTokens();
   const view = {
     tenantId,
     tokens,
@@ -80,15 +80,17 @@ describe('a history that a worker is shown', () => {
       history: { events: EVENTS },
       nextPageToken: Buffer.from('next'),
     }).finish();
-    const decoded = GetWorkflowExecutionHistoryResponse.decode(shown().responses.history(bytes));
+    const { responses, tokens } = shown();
+    const decoded = GetWorkflowExecutionHistoryResponse.decode(responses.history(bytes, 'r'));
     expect(plain(decoded.history)).toEqual(authored(EVENTS));
-    expect(Buffer.from(decoded.nextPageToken!).toString()).toBe('next');
+    expect(Buffer.from(decoded.nextPageToken!).includes('next')).toBe(false);
+    expect(tokens.openPage('r', decoded.nextPageToken!)?.toString()).toBe('next');
   });
 
   it('keeps ids that are not the tenant’s children', () => {
     const events = [{ childWorkflowExecutionStartedEventAttributes: { workflowExecution: foreign } }];
     const bytes = GetWorkflowExecutionHistoryResponse.encode({ history: { events } }).finish();
-    expect(shown().responses.history(bytes)).toBe(bytes);
+    expect(shown().responses.history(bytes, 'r')).toBe(bytes);
   });
 });
 
@@ -98,6 +100,7 @@ describe('a workflow task', () => {
     workflowExecution: execution,
     history: { events: EVENTS },
     attempt: 3,
+    nextPageToken: Buffer.from('next'),
   };
 
   it('comes with a token of this worker and the author’s id, and is remembered by Temporal’s', () => {
@@ -107,9 +110,10 @@ describe('a workflow task', () => {
     expect(decoded.workflowExecution?.workflowId).toBe('order-1');
     expect(decoded.attempt).toBe(3);
     expect(plain(decoded.history)).toEqual(authored(EVENTS));
-    const opened = tokens.open('workflow', decoded.taskToken!);
+    const opened = tokens.openTask('workflow', decoded.taskToken!);
     expect(opened).toMatchObject({ workflowId: stored, runId: 'r', taskQueue: 'queue' });
     expect(Buffer.from(opened!.token).toString()).toBe('secret');
+    expect(tokens.openPage('r', decoded.nextPageToken!)?.toString()).toBe('next');
     expect(given).toEqual([`${stored} r`]);
   });
 
@@ -132,9 +136,9 @@ describe('a workflow task', () => {
     const { workflowTask, activityTasks } = RespondWorkflowTaskCompletedResponse.decode(
       responses.completion(bytes, 'queue'),
     );
-    expect(tokens.open('workflow', workflowTask!.taskToken!)).toBeDefined();
+    expect(tokens.openTask('workflow', workflowTask!.taskToken!)).toBeDefined();
     const opened = activityTasks!.map(({ taskToken }) =>
-      tokens.open('activity', taskToken!)?.token.toString(),
+      tokens.openTask('activity', taskToken!)?.token.toString(),
     );
     expect(opened).toEqual(['one', 'two']);
     expect(activityTasks!.map(({ workflowExecution }) => workflowExecution?.workflowId)).toEqual([

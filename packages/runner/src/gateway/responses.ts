@@ -1,17 +1,17 @@
 /**
- * What a worker is shown of Temporal's answers: ids as its author wrote them, task tokens of its own. Field numbers are
+ * What a worker is shown of Temporal's answers: ids as its author wrote them, tokens of its own. Field numbers are
  * those of Temporal's public API (`workflowservice/v1/request_response.proto`, `history/v1/message.proto`); a test holds
  * them against the generated types.
  */
 import { authoredWorkflowId } from '@pegasus-workflows/contracts';
 import { historySizeOf } from './run-limits.js';
 import { editMessage, editText, fieldOf, textOf, type EditTree } from './wire.js';
-import { type TaskTokens } from './task-tokens.js';
+import { type WorkerTokens } from './worker-tokens.js';
 
 /** A worker's view of Temporal's answers. */
 export interface View {
   tenantId: string;
-  tokens: TaskTokens;
+  tokens: WorkerTokens;
   /** Told of the run of each task that is handed out, by Temporal's ids. */
   onTask(workflowId: string, runId: string, taskQueue: string): void;
 }
@@ -75,9 +75,10 @@ export class Responses {
     const task = { taskQueue, token, history: historySizeOf(response), ...executionOf(fieldOf(response, 2)) };
     this.#view.onTask(task.workflowId, task.runId, taskQueue);
     return editMessage(response, {
-      1: () => this.#view.tokens.seal({ kind: 'workflow', ...task }),
+      1: () => this.#view.tokens.sealTask({ kind: 'workflow', ...task }),
       2: this.#execution,
       8: this.#history,
+      9: (page) => this.#view.tokens.sealPage(task.runId, page),
     });
   }
 
@@ -88,7 +89,7 @@ export class Responses {
     const task = { taskQueue, token, ...executionOf(fieldOf(response, 4)) };
     this.#view.onTask(task.workflowId, task.runId, taskQueue);
     return editMessage(response, {
-      1: () => this.#view.tokens.seal({ kind: 'activity', ...task }),
+      1: () => this.#view.tokens.sealTask({ kind: 'activity', ...task }),
       4: this.#execution,
     });
   }
@@ -101,9 +102,13 @@ export class Responses {
     });
   }
 
-  /** `GetWorkflowExecutionHistoryResponse`. */
-  history(response: Uint8Array): Uint8Array {
-    return editMessage(response, { 1: this.#history, 2: { [DATA_BLOB.data]: this.#history } });
+  /** `GetWorkflowExecutionHistoryResponse`, of a run. */
+  history(response: Uint8Array, runId: string): Uint8Array {
+    return editMessage(response, {
+      1: this.#history,
+      2: { [DATA_BLOB.data]: this.#history },
+      3: (page) => this.#view.tokens.sealPage(runId, page),
+    });
   }
 }
 

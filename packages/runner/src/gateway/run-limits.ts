@@ -4,7 +4,7 @@
  */
 import proto, { type temporal } from '@temporalio/proto';
 import { closesRun } from './commands.js';
-import { type HistorySize, type Task } from './task-tokens.js';
+import { type HistorySize, type Task } from './worker-tokens.js';
 import { fieldOf, numberOf } from './wire.js';
 
 export interface RunLimits {

@@ -10,7 +10,7 @@
  *    its name, so no two workers share one.
  * 3. A completion, failure, heartbeat or query answer goes through only with a task token that was given to this worker.
  * 4. A history is read, and a runtime token made, only for runs a task of which this worker was given, the newest
- *    {@link RUNS_KNOWN} of them.
+ *    {@link RUNS_KNOWN} of them; a page of it only with a token that came with the one before.
  * 5. Commands keep to `commands.ts`; one that does not fails its workflow task, and nothing of that completion happens.
  * 6. Message and stack trace of failures leave encrypted, where there is a key.
  */
@@ -25,8 +25,8 @@ import { describedNamespace } from './namespace.js';
 import { Refusal } from './refusal.js';
 import { Responses } from './responses.js';
 import { failRun, failure, historyRule, MAX_FORWARDED_BYTES, type RunLimits } from './run-limits.js';
-import { TaskTokens, type Task, type TaskKind } from './task-tokens.js';
 import { fieldOf } from './wire.js';
+import { WorkerTokens, type Task, type TaskKind } from './worker-tokens.js';
 
 const api = proto.temporal.api.workflowservice.v1;
 const { TaskQueueKind, WorkerVersioningMode } = proto.temporal.api.enums.v1;
@@ -74,7 +74,7 @@ const RUNS_KNOWN = 50_000;
 
 export class WorkerCalls {
   readonly #caller: Caller;
-  readonly #tokens = new TaskTokens();
+  readonly #tokens = new WorkerTokens();
   readonly #responses: Responses;
   readonly #runs = new Map<string, string>();
   readonly #handlers: Readonly<Record<string, Handler>>;
@@ -267,11 +267,12 @@ export class WorkerCalls {
       throw Refusal.denied('history', 'a worker may read the history only of a run whose task it was given');
     request.execution = { workflowId: this.#runs.get(runId)!, runId };
     request.waitNewEvent = false;
+    request.nextPageToken = this.#page(runId, request.nextPageToken ?? new Uint8Array());
     const response = await forward(
       'GetWorkflowExecutionHistory',
       encode(api.GetWorkflowExecutionHistoryRequest, request),
     );
-    return this.#responses.history(response);
+    return this.#responses.history(response, runId);
   }
 
   async #shutdown(bytes: Uint8Array, forward: Forward): Promise<Uint8Array> {
@@ -338,9 +339,15 @@ export class WorkerCalls {
   }
 
   #task(kind: TaskKind, token: Uint8Array | null | undefined): Task {
-    const task = token ? this.#tokens.open(kind, token) : undefined;
+    const task = token ? this.#tokens.openTask(kind, token) : undefined;
     if (task) return task;
     throw Refusal.denied('task-token', 'this task token was not given to this worker');
+  }
+
+  #page(runId: string, token: Uint8Array): Uint8Array {
+    const page = this.#tokens.openPage(runId, token);
+    if (page) return page;
+    throw Refusal.denied('page-token', 'this page token was not given to this worker for this run');
   }
 
   #answered(task: Task): Task {
