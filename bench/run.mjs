@@ -1,5 +1,5 @@
-// npm run bench [-- --quick]: what the platform costs over plain Temporal, on one Temporal, in one run.
-// Raw and platform rounds alternate, so that whatever else this machine does hits both. Build first (`npm run build`).
+// npm run bench [-- --quick]: what the platform costs over plain Temporal, on one Temporal, and then what its walls cost.
+// The rounds of the sides alternate, so that whatever else this machine does hits all. Build first (`npm run build`).
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -29,8 +29,13 @@ const PLANS = {
   },
 };
 
-/** The same platform with something left out, each with a Temporal of its own like the first. */
-const OTHERS = {
+/**
+ * The platform as it comes, twice, and with something left out: each with a Temporal of its own, so that they differ in
+ * nothing else. What the two that are alike differ by is what this machine cannot tell.
+ */
+const WALLS = {
+  platform: {},
+  again: {},
   open: { PEGASUS_GATEWAY: 'off', PEGASUS_PAYLOAD_ENCRYPTION: 'off', PEGASUS_SANDBOX: 'off' },
   lazy: { PEGASUS_EAGER_START: 'off' },
 };
@@ -44,55 +49,65 @@ const startedAt = new Date();
 const say = (text) =>
   console.error(`${((Date.now() - startedAt.getTime()) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-const open = [];
-try {
-  say('starting the platform');
-  const platform = await startPlatformSide();
-  open.push(platform);
-
-  say('cold starts');
-  const { coldStarts, workflowId } = await measureColdStarts(platform, plan.coldStarts);
-
-  say('starting it without walls, and without eager starts');
-  const others = {};
-  for (const [side, settings] of Object.entries(OTHERS)) {
-    const other = await startPlatformSide(settings);
-    open.push(other);
-    others[side] = { other, ...(await measureColdStarts(other, 1)) };
-  }
-
-  const env = {
-    BENCH_TEMPORAL_ADDRESS: platform.temporalAddress,
-    BENCH_TEMPORAL_NAMESPACE: platform.temporalNamespace,
-    BENCH_TASK_QUEUE: `bench-raw-${process.pid}`,
-    BENCH_URL: platform.url,
-    BENCH_WORKFLOW_ID: workflowId,
-    BENCH_API_KEY_FILE: platform.apiKeyFile,
+/** Runs `measure(keep)`, then closes what was kept, the newest first. */
+async function closing(measure) {
+  const open = [];
+  const keep = (one) => {
+    open.push(one);
+    return one;
   };
-  open.push(await spawnModule('./raw-worker.mjs', env));
-  const clients = {};
-  const envs = { raw: env, platform: env };
-  for (const [side, { other, workflowId: id }] of Object.entries(others))
-    envs[side] = { BENCH_URL: other.url, BENCH_WORKFLOW_ID: id, BENCH_API_KEY_FILE: other.apiKeyFile };
-  for (const [side, variables] of Object.entries(envs)) {
-    clients[side] = await spawnModule('./client-process.mjs', { ...variables, BENCH_SIDE: side });
-    open.push(clients[side]);
+  try {
+    return await measure(keep);
+  } finally {
+    for (const one of open.reverse()) await one.close();
   }
-  const sides = await measureSides(clients, plan, say);
-
-  say('memory');
-  const memory = await measureMemory(platform, plan.versions);
-
-  const table = `${tableOf(rowsOf({ sides, coldStarts, memory }))}\n\n${wallsTableOf(sides)}`;
-  const lines = circumstances({
-    root,
-    temporalVersion: platform.temporalVersion,
-    quick: values.quick,
-    startedAt,
-  });
-  console.log(`\n${lines.join('\n')}\n\n${table}\n`);
-  if (!values['no-report']) writeReport(path.join(root, 'docs', 'benchmarks.md'), lines, table);
-  say('done');
-} finally {
-  for (const one of open.reverse()) await one.close();
 }
+
+const envOf = (platform, workflowId) => ({
+  BENCH_URL: platform.url,
+  BENCH_WORKFLOW_ID: workflowId,
+  BENCH_API_KEY_FILE: platform.apiKeyFile,
+});
+
+/** A plain worker and the platform on one Temporal. */
+const measureAgainstRaw = () =>
+  closing(async (keep) => {
+    say('starting the platform');
+    const platform = keep(await startPlatformSide());
+    say('cold starts');
+    const { coldStarts, workflowId } = await measureColdStarts(platform, plan.coldStarts);
+    const env = {
+      BENCH_TEMPORAL_ADDRESS: platform.temporalAddress,
+      BENCH_TEMPORAL_NAMESPACE: platform.temporalNamespace,
+      BENCH_TASK_QUEUE: `bench-raw-${process.pid}`,
+      ...envOf(platform, workflowId),
+    };
+    keep(await spawnModule('./raw-worker.mjs', env));
+    const clients = {};
+    for (const side of ['raw', 'platform'])
+      clients[side] = keep(await spawnModule('./client-process.mjs', { ...env, BENCH_SIDE: side }));
+    const sides = await measureSides(clients, plan, say);
+    say('memory');
+    const memory = await measureMemory(platform, plan.versions);
+    return { sides, coldStarts, memory, temporalVersion: platform.temporalVersion };
+  });
+
+const measureWalls = () =>
+  closing(async (keep) => {
+    say('starting it with and without walls, and without eager starts');
+    const clients = {};
+    for (const [side, settings] of Object.entries(WALLS)) {
+      const platform = keep(await startPlatformSide(settings));
+      const { workflowId } = await measureColdStarts(platform, 1);
+      const env = { ...envOf(platform, workflowId), BENCH_SIDE: side };
+      clients[side] = keep(await spawnModule('./client-process.mjs', env));
+    }
+    return measureSides(clients, plan, say);
+  });
+
+const { temporalVersion, ...measured } = await measureAgainstRaw();
+const table = `${tableOf(rowsOf(measured))}\n\n${wallsTableOf(await measureWalls())}`;
+const lines = circumstances({ root, temporalVersion, quick: values.quick, startedAt });
+console.log(`\n${lines.join('\n')}\n\n${table}\n`);
+if (!values['no-report']) writeReport(path.join(root, 'docs', 'benchmarks.md'), lines, table);
+say('done');
