@@ -258,7 +258,7 @@ describe('a history (worker calls invariant 4)', () => {
 });
 
 describe('a page of a history (worker calls invariant 4)', () => {
-  it('comes with the token of the one before, of its own run and its own worker alone', async () => {
+  it('comes with the token of the one before, of its own run alone', async () => {
     const handles = [await bench.start(worker), await bench.start(worker)];
     const [run, other] = [await pollWorkflowTask(worker), await pollWorkflowTask(worker)].map(
       (task) => task.workflowExecution,
@@ -267,7 +267,9 @@ describe('a page of a history (worker calls invariant 4)', () => {
     const page = (execution: typeof run, nextPageToken?: Uint8Array) =>
       worker.call<Page>('GetWorkflowExecutionHistory', { maximumPageSize: 1, execution, nextPageToken });
     const { history, nextPageToken: token } = await page(run);
-    const events = [...history.events, ...(await page(run, token)).history.events];
+    const next = (await page(run, token)).history.events;
+    expect(next.length).toBeGreaterThan(0);
+    const events = [...history.events, ...next];
     expect(events.map(({ eventId }) => Number(eventId))).toEqual(events.map((_, index) => index + 1));
     const altered = Buffer.from(token);
     altered[20]! ^= 1;
