@@ -1,75 +1,25 @@
 /**
  * Temporal's own worker, once at Temporal and once at the gateway: the same workflows must end the same, with the same
- * histories. Then the same again while its connections break at random.
+ * histories. `disconnects.test.ts` has what they do while their connections break.
  */
-import { fileURLToPath } from 'node:url';
 import { type WorkflowHandle } from '@temporalio/client';
 import { type temporal } from '@temporalio/proto';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-} from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testTemporal } from '../support/temporal.js';
 import * as activities from './fixtures/activities.js';
 import { addSignal, addUpdate, totalQuery } from './fixtures/workflows.js';
 import { GatewayBench, NAMESPACE, type Hostile } from './support/bench.js';
-
-/** A day of one broken connection a minute, in the time that `PEGASUS_TEST_DISCONNECT_SECONDS` gives. */
-const SECONDS = Number(process.env['PEGASUS_TEST_DISCONNECT_SECONDS'] ?? 10);
-const DISCONNECTS_PER_SECOND = 12;
+import { fixtureBundle, quietSdk, withSdkWorker } from './support/sdk-worker.js';
 
 let bench: GatewayBench;
 let workflowBundle: WorkflowBundle;
 
 beforeAll(async () => {
-  // A worker whose connections break on purpose has much to say.
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
-  });
+  quietSdk();
   bench = await new GatewayBench().open();
-  workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('fixtures/workflows.ts', import.meta.url)),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  });
+  workflowBundle = await fixtureBundle();
 });
 afterAll(() => bench.close());
-
-/** Runs `work` while Temporal's worker serves a fresh tenant's queue, through the gateway or past it. */
-async function withWorker<T>(
-  through: 'gateway' | 'nothing',
-  work: (worker: Hostile) => Promise<T>,
-): Promise<T> {
-  const tenant = await bench.worker();
-  const connection = await NativeConnection.connect(
-    through === 'gateway'
-      ? {
-          address: tenant.address,
-          metadata: { 'pegasus-worker': tenant.session.credential },
-          grpcCompression: { codec: 'none' },
-        }
-      : { address: testTemporal(NAMESPACE).address },
-  );
-  const worker = await Worker.create({
-    connection,
-    namespace: NAMESPACE,
-    taskQueue: tenant.taskQueue,
-    workflowBundle,
-    activities,
-    identity: 'conformance',
-    stickyQueueScheduleToStartTimeout: '2s',
-  });
-  try {
-    return await worker.runUntil(work(tenant));
-  } finally {
-    await connection.close();
-  }
-}
 
 interface Scenario {
   type: string;
@@ -135,8 +85,12 @@ describe('Temporal’s worker at the gateway', () => {
   it.each(SCENARIOS)(
     'runs “$type” as it does at Temporal itself, with the same history',
     async (scenario) => {
-      const direct = await withWorker('nothing', (tenant) => play(scenario, tenant));
-      const proxied = await withWorker('gateway', (tenant) => play(scenario, tenant));
+      const direct = await withSdkWorker(bench, workflowBundle, 'nothing', (tenant) =>
+        play(scenario, tenant),
+      );
+      const proxied = await withSdkWorker(bench, workflowBundle, 'gateway', (tenant) =>
+        play(scenario, tenant),
+      );
       expect(proxied).toEqual(direct);
       expect(direct.events.length).toBeGreaterThan(1);
     },
@@ -161,32 +115,4 @@ describe('Temporal’s worker at the gateway', () => {
     expect(await handle.result()).toBe(8 * 380);
     expect(tenant.refused).toEqual([]);
   });
-});
-
-describe('connections that break', () => {
-  it(
-    'at random, as often in seconds as in a day of one a minute, lose nothing',
-    async () => {
-      await withWorker('gateway', async (tenant) => {
-        let broken = 0;
-        const started: Promise<unknown>[] = [];
-        const until = performance.now() + SECONDS * 1_000;
-        await new Promise<void>((resolve) => {
-          const tick = (): void => {
-            broken += tenant.disconnect();
-            started.push(bench.start(tenant, 'busy', [3, 4]).then((handle) => handle.result()));
-            if (performance.now() < until) setTimeout(tick, (Math.random() * 2_000) / DISCONNECTS_PER_SECOND);
-            else resolve();
-          };
-          tick();
-        });
-        const results = await Promise.all(started);
-        process.stdout.write(`${JSON.stringify({ seconds: SECONDS, broken, runs: results.length })}\n`);
-        expect(broken).toBeGreaterThan(SECONDS);
-        for (const result of results) expect(result).toBe(4 * 6);
-        expect(tenant.refused).toEqual([]);
-      });
-    },
-    SECONDS * 1_000 + 240_000,
-  );
 });

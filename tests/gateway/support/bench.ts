@@ -60,21 +60,23 @@ export interface CallOptions {
   metadata?: Record<string, string>;
 }
 
-/** The real gateway towards the real Temporal of this run. */
+/** The real gateway towards a real Temporal: the one of this run, unless another is named. */
 export class GatewayBench {
   readonly gateway: Gateway;
   client!: Client;
   #connection!: Connection;
   readonly #closers: (() => void)[] = [];
 
-  constructor(limits: Partial<SessionLimits> = {}) {
-    const { address } = testTemporal(NAMESPACE);
+  constructor(
+    limits: Partial<SessionLimits> = {},
+    readonly address = testTemporal(NAMESPACE).address,
+  ) {
     const target = { address, namespace: NAMESPACE };
     this.gateway = new Gateway(target, { ...SESSION_LIMITS, ...limits }, pino({ level: 'silent' }));
   }
 
   async open(): Promise<this> {
-    this.#connection = await Connection.connect({ address: testTemporal(NAMESPACE).address });
+    this.#connection = await Connection.connect({ address: this.address });
     this.client = new Client({ connection: this.#connection, namespace: NAMESPACE });
     return this;
   }
@@ -141,8 +143,12 @@ export class GatewayBench {
   }
 
   /** Starts a run on a worker's queue, past the gateway. */
-  async start(worker: Pick<Hostile, 'tenantId' | 'taskQueue'>, workflowType = 'any', args: unknown[] = []) {
-    const workflowId = `wf/${worker.tenantId}/any/${randomUUID()}`;
+  async start(
+    worker: Pick<Hostile, 'tenantId' | 'taskQueue'>,
+    workflowType = 'any',
+    args: unknown[] = [],
+    workflowId = `wf/${worker.tenantId}/any/${randomUUID()}`,
+  ) {
     return this.client.workflow.start(workflowType, { workflowId, taskQueue: worker.taskQueue, args });
   }
 }

@@ -48,7 +48,10 @@ export async function waitForTemporal(
   }
 }
 
-/** One attempt: undefined when Temporal answers for every namespace, else why not, in one line. */
+/**
+ * One attempt: undefined when Temporal answers for every namespace, else why not, in one line. Nothing is asked twice:
+ * the SDK would repeat what has failed until the deadline, and then say only that it has passed.
+ */
 export async function probeTemporal(
   settings: TemporalSettings,
   namespaces: string[] = [settings.namespace],
@@ -60,6 +63,7 @@ export async function probeTemporal(
       ...temporalConnectionOptions(settings),
       connectTimeout: timeoutMs,
       channelArgs: EAGER_RECONNECT,
+      interceptors: [],
     });
     const { workflowService } = connection;
     await connection.withDeadline(Date.now() + timeoutMs, async () => {

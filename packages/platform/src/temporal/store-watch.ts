@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
  * Job: notices when the dev server answers, and can no longer read its own store.
  *
  * Boundary: asks and tells; restarting is the owner's. The dev server has one connection to its SQLite file; when a call
- * that is broken off interrupts it at the wrong moment, every statement after that fails as interrupted, until the
- * process ends. A server that does not answer at all is slow or gone, which its process's owner sees.
+ * that is broken off interrupts a query that has just found its first row, the driver forgets to close that query, and
+ * every statement after it fails as interrupted, until the process ends. A server that does not answer at all is slow or
+ * gone, which its process's owner sees.
  *
  * Invariants
  * 1. It is told once for {@link StoreWatchOptions.strikes} failures in a row, and never for a silence.
@@ -17,6 +18,7 @@ export interface StoreWatchOptions {
   probe: () => Promise<string | undefined>;
   /** Told why. Nothing is asked until it has ended. */
   onStuck: (failure: string) => Promise<void>;
+  /** Between questions while all is well; after a failure the next comes in a quarter of it. */
   intervalMs: number;
   strikes: number;
 }
@@ -32,7 +34,10 @@ export function watchStore({ probe, onStuck, intervalMs, strikes }: StoreWatchOp
   const watch = async (): Promise<void> => {
     let failures = 0;
     for (;;) {
-      await delay(intervalMs, undefined, { signal: stopping.signal, ref: false });
+      await delay(failures === 0 ? intervalMs : intervalMs / 4, undefined, {
+        signal: stopping.signal,
+        ref: false,
+      });
       const failure = await probe();
       if (stopping.signal.aborted) return;
       failures = failure !== undefined && LOST_STORE.test(failure) ? failures + 1 : 0;

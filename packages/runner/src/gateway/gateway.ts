@@ -1,12 +1,13 @@
 /**
  * Job: the only Temporal that a tenant worker knows: a gRPC service that makes the worker's own calls for it.
  *
- * Boundary: what may be asked is decided by `worker-calls.ts`; here are connections, streams and their limits. Calls,
- * deadlines and cancellations pass through one to one; no call is repeated, queued or answered from memory.
+ * Boundary: what may be asked is decided by `worker-calls.ts`; here are connections, streams and their limits. Calls and
+ * deadlines pass through one to one; no call is repeated or answered from memory.
  *
  * Invariants
  * 1. A session belongs to one worker process. A call without its credential is refused before it is read.
- * 2. A call that the worker gives up is given up towards Temporal too, and one that outlives its deadline ends.
+ * 2. A poll that the worker gives up is given up towards Temporal too. Any other call that it gives up is not made, or
+ *    goes on to its end (`upstream.ts`). One that outlives its deadline ends.
  * 3. Connections, streams, the rate of calls and how many are under way, header and message sizes of a session are bounded; the bound hits that session alone.
  * 4. After `close` a session serves nothing, and its connections are gone.
  * 5. A refusal is logged with its rule, at most {@link LOGGED_PER_MINUTE} a minute and session; the rest are counted.
@@ -140,13 +141,8 @@ export class Gateway implements GatewayPort {
       failure: { message: 'the worker that was to take this task has gone', source: 'Pegasus' },
     });
     const bytes = api.RespondWorkflowTaskFailedRequest.encode(request).finish();
-    const context = {
-      headers: {},
-      deadline: performance.now() + GIVE_BACK_MS,
-      whenAbandoned: () => undefined,
-    };
     this.#upstream
-      .call('RespondWorkflowTaskFailed', bytes, context)
+      .call('RespondWorkflowTaskFailed', bytes, { headers: {}, deadline: performance.now() + GIVE_BACK_MS })
       .catch((error: unknown) =>
         this.logger.warn({ err: error }, 'a workflow task could not be given back; it waits for its timeout'),
       );
@@ -229,13 +225,10 @@ class Session implements GatewaySession {
     try {
       const { method, request, headers, deadline } = call;
       const forward: Forward = (name, asked, life = call) => {
-        const make = (): Promise<Uint8Array> =>
-          this.#upstream.call(name, asked, {
-            headers,
-            deadline,
-            whenAbandoned: (listener) => life.whenAbandoned(listener),
-          });
-        return POLLS.has(name) ? make() : this.#rate.inTurn(life, make);
+        if (!POLLS.has(name))
+          return this.#rate.inTurn(life, () => this.#upstream.call(name, asked, { headers, deadline }));
+        const whenAbandoned = (listener: () => void): void => life.whenAbandoned(listener);
+        return this.#upstream.call(name, asked, { headers, deadline, whenAbandoned });
       };
       return await this.#calls.handle(method, request, forward, call);
     } catch (error) {

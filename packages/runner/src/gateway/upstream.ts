@@ -8,7 +8,10 @@
  * 1. Of what a worker says of itself only {@link PASSED_ON} goes on.
  * 2. A connection that is lost, leaving or silent takes no further call; the next call makes a new one, and waits
  *    after failures with backoff.
- * 3. A call that its caller abandons is cancelled, and every call settles with its stream.
+ * 3. A call that may wait at Temporal is cancelled when its caller abandons it. Any other, once made, goes on to its
+ *    end, also after {@link Upstream.close}: what a worker said before it died counts, and a call that is broken off
+ *    while Temporal's dev server reads can cost the server its store (`store-watch.ts` of the platform).
+ * 4. Every call settles with its stream, and the connection ends {@link CLOSE_GRACE_MS} after `close` at the latest.
  */
 import {
   connect,
@@ -26,12 +29,13 @@ import { backoffMs } from '../backoff.js';
 import { CallFailed, failureOf, frame, SERVICE_PATH, timeoutHeader, unframe } from './grpc.js';
 import { type UnaryCall } from './unary-server.js';
 
-/** What a call that is passed on comes with. */
-export type CallContext = Pick<UnaryCall, 'headers' | 'deadline' | 'whenAbandoned'>;
+/** What a call that is passed on comes with; one that may wait has whom it waits for. */
+export type CallContext = Pick<UnaryCall, 'headers' | 'deadline'> & Partial<Pick<UnaryCall, 'whenAbandoned'>>;
 
 export interface Upstream {
   /** Makes a unary call of WorkflowService. @throws {@link CallFailed} */
   call(method: string, request: Uint8Array, context: CallContext): Promise<Uint8Array>;
+  /** Takes no further call; what is under way ends first. */
   close(): void;
 }
 
@@ -45,6 +49,7 @@ const PASSED_ON = [
 
 const RECONNECT = { baseMs: 100, maxMs: 2_000 };
 const CONNECT_TIMEOUT_MS = 10_000;
+const CLOSE_GRACE_MS = 10_000;
 /** A ping that is not answered until the next one is due ends the connection. */
 const PING_INTERVAL_MS = 20_000;
 /** A history of megabytes comes in a few round trips. */
@@ -99,13 +104,17 @@ class Http2Upstream implements Upstream {
       return Promise.reject(error instanceof CallFailed ? error : lost());
     }
     stream.end(frame(request));
-    context.whenAbandoned(() => stream.close(constants.NGHTTP2_CANCEL));
+    context.whenAbandoned?.(() => stream.close(constants.NGHTTP2_CANCEL));
     return responseOf(stream);
   }
 
   close(): void {
     this.#closed = true;
-    this.#session?.destroy();
+    const session = this.#session;
+    if (!session || session.connecting) return session?.destroy();
+    session.close();
+    const grace = setTimeout(() => session.destroy(), CLOSE_GRACE_MS);
+    session.once('close', () => clearTimeout(grace));
   }
 
   /** Invariant 2. */
