@@ -6,7 +6,7 @@ import { Connection } from '@temporalio/client';
 import { loadProject, packageWorkflow } from '@pegasus-workflows/project';
 import { startPlatform } from '@pegasus-workflows/platform';
 import { PegasusClient } from 'pegasus-workflows-sdk/client';
-import { processesBelow, rssOf } from './processes.mjs';
+import { cpuMsOf, processesBelow, rssOf } from './processes.mjs';
 
 const PROJECT = fileURLToPath(new URL('../project', import.meta.url));
 const WORKER_MAIN = /runner\/dist\/worker\/main\.js/;
@@ -40,6 +40,8 @@ export async function startPlatformSide(settings = {}) {
     temporalNamespace: platform.temporal.namespace,
     temporalVersion: await temporalVersion(platform.temporal.address),
     pids: () => platform.pids(),
+    /** Processor time that it, its Temporal and its workers have taken. */
+    cpuMs: () => cpuMsOf(Object.values(platform.pids()).filter((pid) => pid !== undefined)),
     supervisorPid: () => platform.pids().supervisor,
     workerPid: (tenantId) => workerPid(dataDir, tenantId),
     /** Packages the benchmark's project under a version of its own. */

@@ -67,6 +67,26 @@ export function rssOf(pid) {
   return listProcesses().find((one) => one.pid === pid)?.rssBytes ?? 0;
 }
 
+/** Ticks of a second in which Linux counts processor time. */
+const TICK_MS = 10;
+
+/** Processor time of processes and all that is below them so far, in milliseconds; 0 where that cannot be known. */
+export function cpuMsOf(pids) {
+  const all = pids.flatMap((pid) => [pid, ...processesBelow(pid).map((below) => below.pid)]);
+  return all.reduce((sum, pid) => sum + cpuMs(pid), 0);
+}
+
+function cpuMs(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may have spaces; user and system time are the twelfth and thirteenth field after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return 0; // it ended while we were looking, or this is not Linux
+  }
+}
+
 function listProcesses() {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc')
