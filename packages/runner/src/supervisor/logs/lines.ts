@@ -3,7 +3,7 @@ import { TokenBucket } from '@pegasus-workflows/kit';
 
 const NEWLINE = 0x0a;
 const BYTES_PER_SECOND = 2 * 1024 * 1024;
-const BYTES_BURST = 8 * 1024 * 1024;
+const BYTES_BURST = 2 * 1024 * 1024;
 
 export interface LineReader {
   /** At most `maxBytes` of it; `isCut`: there was more. */

@@ -45,7 +45,7 @@ const ALL_BYTES = 64 * 1024 * 1024;
 const DROPPED_KEYS = 1_000;
 /** What comes together is sent together. */
 const GATHER_MS = 100;
-const PACE = 4;
+const PACE = 9;
 const PAUSE_MAX_MS = 2_000;
 /** A batch is one transaction, for which every other one waits where the database has a single connection: some 25 ms. */
 const BATCH_ENTRIES = 100;
