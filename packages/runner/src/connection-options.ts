@@ -13,7 +13,7 @@ export interface TemporalTarget {
   };
 }
 
-type Options = Required<Pick<ConnectionOptions, 'address'>> & {
+export type Options = Required<Pick<ConnectionOptions, 'address'>> & {
   apiKey?: string;
   tls?: Exclude<ConnectionOptions['tls'], boolean | null | undefined>;
 };
