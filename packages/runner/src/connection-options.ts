@@ -13,7 +13,7 @@ export interface TemporalTarget {
   };
 }
 
-export type Options = Required<Pick<ConnectionOptions, 'address'>> & {
+type Options = Required<Pick<ConnectionOptions, 'address'>> & {
   apiKey?: string;
   tls?: Exclude<ConnectionOptions['tls'], boolean | null | undefined>;
 };

@@ -13,6 +13,7 @@
  * 5. A refusal is logged with its rule, at most {@link LOGGED_PER_MINUTE} a minute and session; the rest are counted.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { type IncomingHttpHeaders } from 'node:http2';
 import { type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { FairLimit, type Logger } from '@pegasus-workflows/kit';
@@ -23,7 +24,6 @@ import { CallRate } from './call-rate.js';
 import { EagerPolls, EagerQueues } from './eager-polls.js';
 import { type Seal } from './failures.js';
 import { SERVICE_PATH } from './grpc.js';
-import { type Headers } from './http2/header-decoder.js';
 import { Refusal } from './refusal.js';
 import { type RunLimits } from './run-limits.js';
 import { connectUpstream, type Upstream } from './upstream.js';
@@ -238,7 +238,7 @@ class Session implements GatewaySession {
   }
 
   /** Invariants 1 and 3, before the request is read. */
-  #admit(method: string, headers: Headers): void {
+  #admit(method: string, headers: IncomingHttpHeaders): void {
     try {
       this.#authenticate(headers);
       this.#rate.admit();
@@ -248,8 +248,9 @@ class Session implements GatewaySession {
     }
   }
 
-  #authenticate(headers: Headers): void {
-    const bytes = Buffer.from(headers[GATEWAY_CREDENTIAL_HEADER] ?? '');
+  #authenticate(headers: IncomingHttpHeaders): void {
+    const given = headers[GATEWAY_CREDENTIAL_HEADER];
+    const bytes = Buffer.from(typeof given === 'string' ? given : '');
     if (bytes.length === this.#expected.length && timingSafeEqual(bytes, this.#expected)) return;
     throw new Refusal(
       status.UNAUTHENTICATED,

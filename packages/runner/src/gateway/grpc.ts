@@ -2,10 +2,10 @@
  * gRPC's words over HTTP/2 (`PROTOCOL-HTTP2.md` of the gRPC project): a frame per message, statuses in trailers,
  * deadlines in a header. Unary calls only, which is all that a worker makes.
  */
+import { type IncomingHttpHeaders } from 'node:http2';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
-import { type Headers } from './http2/header-decoder.js';
 
 /** Before the name of a method: all that a worker may call is of this one service. */
 export const SERVICE_PATH = '/temporal.api.workflowservice.v1.WorkflowService/';
@@ -78,7 +78,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /** Milliseconds of a `grpc-timeout` header; `undefined` when there is none, or none that can be read. */
-export function timeoutMs(headers: Headers): number | undefined {
+export function timeoutMs(headers: IncomingHttpHeaders): number | undefined {
   const [, amount, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(headers['grpc-timeout'] ?? '')) ?? [];
   return amount === undefined ? undefined : Number(amount) * UNIT_MS[unit!]!;
 }
@@ -90,9 +90,12 @@ export function timeoutHeader(milliseconds: number): string {
 }
 
 /** The failure that trailers (or headers, of an answer that has nothing else) tell of; `undefined` for success. */
-export function failureOf(trailers: Headers): CallFailed | undefined {
+export function failureOf(trailers: IncomingHttpHeaders): CallFailed | undefined {
   const code = Number(trailers['grpc-status'] ?? status.UNKNOWN);
   if (code === 0) return undefined;
   const details = trailers['grpc-status-details-bin'];
-  return new CallFailed(code, trailers['grpc-message'] ?? '', details);
+  const message = String(trailers['grpc-message'] ?? '');
+  return details === undefined
+    ? new CallFailed(code, message)
+    : new CallFailed(code, message, String(details));
 }

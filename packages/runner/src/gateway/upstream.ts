@@ -1,7 +1,7 @@
 /**
  * Job: the connection of one worker's calls to the Temporal cluster, with the credentials that no worker sees.
  *
- * Boundary: unary calls; HTTP/2 is `http2/`'s, and retries are the SDK's. A connection per worker: what one tenant sends
+ * Boundary: unary calls over Node's own HTTP/2; retries are the SDK's. A connection per worker: what one tenant sends
  * cannot stand in another's way.
  *
  * Invariants
@@ -13,17 +13,20 @@
  *    while Temporal's dev server reads can cost the server its store (`store-watch.ts` of the platform).
  * 4. Every call settles with its stream, and the connection ends {@link CLOSE_GRACE_MS} after `close` at the latest.
  */
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, TLSSocket } from 'node:tls';
+import {
+  connect,
+  constants,
+  sensitiveHeaders,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
 import { status } from '@grpc/grpc-js';
-import { connectionOptions, type Options, type TemporalTarget } from '../connection-options.js';
+import { connectionOptions, type TemporalTarget } from '../connection-options.js';
 import { backoffMs } from '../backoff.js';
 import { CallFailed, failureOf, frame, SERVICE_PATH, timeoutHeader, unframe } from './grpc.js';
-import { Connection } from './http2/connection.js';
-import { ErrorCode } from './http2/frames.js';
-import { type Headers } from './http2/header-decoder.js';
-import { type Field } from './http2/header-encoder.js';
-import { type StreamListener } from './http2/stream.js';
 import { type UnaryCall } from './unary-server.js';
 
 /** What a call that is passed on comes with; one that may wait has whom it waits for. */
@@ -51,7 +54,8 @@ const CLOSE_GRACE_MS = 10_000;
 const PING_INTERVAL_MS = 20_000;
 /** A history of megabytes comes in a few round trips. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const MAX_HEADER_BYTES = 1024 * 1024;
+/** Megabytes that Node lets the connection have buffered: as many as Temporal sends. */
+const SESSION_MEMORY_MB = 4_096;
 
 /** Connects when first called, and again whenever the connection is lost. */
 export function connectUpstream(target: TemporalTarget): Upstream {
@@ -59,158 +63,139 @@ export function connectUpstream(target: TemporalTarget): Upstream {
 }
 
 class Http2Upstream implements Upstream {
-  readonly #dial: () => Socket;
-  /** Of every call, after its path. */
-  readonly #head: readonly Field[];
-  /** The newest last; the ones before it are leaving. */
-  readonly #connections = new Set<Connection>();
-  #newest: Connection | undefined;
+  readonly #url: string;
+  readonly #options: SecureClientSessionOptions;
+  readonly #headers: OutgoingHttpHeaders;
+  #session: ClientHttp2Session | undefined;
   #failures = 0;
   #retryAt = 0;
   #closed = false;
-  #grace: NodeJS.Timeout | undefined;
 
   constructor(target: TemporalTarget) {
     const { address, apiKey, tls } = connectionOptions(target);
-    const scheme = tls ? 'https' : 'http';
-    const { hostname, port } = new URL(`${scheme}://${address}`);
-    const place = { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || (tls ? 443 : 80)) };
-    this.#dial = () => (tls ? dialTls(place, tls) : connectTcp(place));
-    this.#head = [
-      [':method', 'POST', 'again'],
-      [':scheme', scheme, 'again'],
-      [':authority', tls?.serverNameOverride ?? address, 'again'],
-      ['content-type', 'application/grpc', 'again'],
-      ['te', 'trailers', 'again'],
-      ['user-agent', 'pegasus-gateway', 'again'],
-      ['temporal-namespace', target.namespace, 'again'],
-      ...(apiKey === undefined ? [] : [['authorization', `Bearer ${apiKey}`, 'secret'] as const]),
-    ];
+    this.#url = `${tls ? 'https' : 'http'}://${address}`;
+    this.#options = {
+      maxSessionMemory: SESSION_MEMORY_MB,
+      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+      ...(tls?.serverRootCACertificate ? { ca: Buffer.from(tls.serverRootCACertificate) } : {}),
+      ...(tls?.clientCertPair
+        ? { cert: Buffer.from(tls.clientCertPair.crt), key: Buffer.from(tls.clientCertPair.key) }
+        : {}),
+      ...(tls?.serverNameOverride ? { servername: tls.serverNameOverride } : {}),
+    };
+    this.#headers = {
+      ':method': 'POST',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': 'pegasus-gateway',
+      'temporal-namespace': target.namespace,
+      ...(tls?.serverNameOverride ? { ':authority': tls.serverNameOverride } : {}),
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      // Never in a table that both ends keep.
+      [sensitiveHeaders]: ['authorization'],
+    };
   }
 
   call(method: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const stream = this.#connected().open();
-      stream.listener = new Answer(resolve, reject);
-      stream.send({ head: this.#headFor(method, context), body: frame(request) });
-      context.whenAbandoned?.(() => stream.reset(ErrorCode.cancel));
-    });
+    let stream: ClientHttp2Stream;
+    try {
+      stream = this.#connected().request(this.#headersFor(method, context));
+    } catch (error) {
+      return Promise.reject(error instanceof CallFailed ? error : lost());
+    }
+    stream.end(frame(request));
+    context.whenAbandoned?.(() => stream.close(constants.NGHTTP2_CANCEL));
+    return responseOf(stream);
   }
 
   close(): void {
     this.#closed = true;
-    for (const connection of this.#connections) connection.leave();
-    if (this.#connections.size === 0) return;
-    this.#grace = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
-    }, CLOSE_GRACE_MS);
+    const session = this.#session;
+    if (!session || session.connecting) return session?.destroy();
+    session.close();
+    const grace = setTimeout(() => session.destroy(), CLOSE_GRACE_MS);
+    session.once('close', () => clearTimeout(grace));
   }
 
   /** Invariant 2. */
-  #connected(): Connection {
-    if (this.#newest?.usable) return this.#newest;
+  #connected(): ClientHttp2Session {
+    if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
     if (this.#closed || performance.now() < this.#retryAt) throw lost();
-    const socket = this.#dial();
-    let established = false;
-    const timeout = setTimeout(() => connection.destroy(), CONNECT_TIMEOUT_MS);
+    const session = connect(this.#url, this.#options);
+    this.#session = session;
+    const forget = (): void => {
+      if (this.#session === session) this.#session = undefined;
+    };
+    const failed = (): void => {
+      this.#failures++;
+      this.#retryAt = performance.now() + backoffMs(this.#failures, RECONNECT);
+      session.destroy();
+    };
+    const timeout = setTimeout(failed, CONNECT_TIMEOUT_MS);
     let unanswered = false;
     const ping = setInterval(() => {
-      if (unanswered) return connection.destroy();
+      if (session.connecting || session.destroyed) return;
+      if (unanswered) return session.destroy();
       unanswered = true;
-      connection.ping(() => (unanswered = false));
+      session.ping(() => (unanswered = false));
     }, PING_INTERVAL_MS);
-    const connection = new Connection(socket, {
-      role: 'client',
-      windowBytes: WINDOW_BYTES,
-      maxHeaderBytes: MAX_HEADER_BYTES,
-      onClose: () => {
-        clearTimeout(timeout);
-        clearInterval(ping);
-        this.#connections.delete(connection);
-        if (this.#connections.size === 0) clearTimeout(this.#grace);
-        if (established) return;
-        this.#failures++;
-        this.#retryAt = performance.now() + backoffMs(this.#failures, RECONNECT);
-      },
-    });
-    socket.setNoDelay(true);
-    socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timeout);
-      established = true;
+    session.once('connect', () => {
       this.#failures = 0;
+      clearTimeout(timeout);
+      // It may have been given up in the moment that it connected.
+      if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES * 4);
     });
-    this.#connections.add(connection);
-    this.#newest = connection;
-    return connection;
+    // A cluster that wants the connection to end lets the calls on it finish; new ones go to another.
+    session.once('goaway', forget);
+    session.on('error', () => {
+      if (session.connecting) failed();
+    });
+    session.once('close', () => {
+      clearTimeout(timeout);
+      clearInterval(ping);
+      forget();
+    });
+    return session;
   }
 
-  #headFor(method: string, { headers, deadline }: CallContext): Field[] {
-    const head: Field[] = [
-      [':path', SERVICE_PATH + method, 'again'],
-      ...this.#head,
-      ['grpc-timeout', timeoutHeader(deadline - performance.now()), 'once'],
-    ];
+  #headersFor(method: string, { headers, deadline }: CallContext): OutgoingHttpHeaders {
+    const own: OutgoingHttpHeaders = {
+      ...this.#headers,
+      ':path': SERVICE_PATH + method,
+      'grpc-timeout': timeoutHeader(deadline - performance.now()),
+    };
     for (const name of PASSED_ON) {
       const value = headers[name];
-      if (value !== undefined) head.push([name, value, 'again']);
+      if (typeof value === 'string') own[name] = value;
     }
-    return head;
+    return own;
   }
 }
 
-function dialTls(place: { host: string; port: number }, tls: NonNullable<Options['tls']>): Socket {
-  const name = tls.serverNameOverride ?? (isIP(place.host) ? undefined : place.host);
-  const socket = connectTls({
-    ...place,
-    ALPNProtocols: ['h2'],
-    ...(name === undefined ? {} : { servername: name }),
-    ...(tls.serverRootCACertificate ? { ca: Buffer.from(tls.serverRootCACertificate) } : {}),
-    ...(tls.clientCertPair
-      ? { cert: Buffer.from(tls.clientCertPair.crt), key: Buffer.from(tls.clientCertPair.key) }
-      : {}),
+/** Invariant 3. */
+function responseOf(stream: ClientHttp2Stream): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let head: IncomingHttpHeaders = {};
+    let trailers: IncomingHttpHeaders | undefined;
+    stream.on('error', () => undefined);
+    stream.once('response', (headers) => (head = headers));
+    stream.once('trailers', (headers) => (trailers = headers));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('close', () => {
+      const said = trailers ?? ('grpc-status' in head ? head : undefined);
+      if (!said) return reject(brokenOff(stream.rstCode, Number(head[':status'])));
+      const failure = failureOf(said);
+      if (failure) return reject(failure);
+      const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      unframe(body, undefined).then(resolve, reject);
+    });
   });
-  socket.once('secureConnect', () => {
-    if (socket.alpnProtocol !== 'h2') socket.destroy(new Error('the cluster does not speak HTTP/2'));
-  });
-  return socket;
-}
-
-/** Invariant 4. */
-class Answer implements StreamListener {
-  #head: Headers | undefined;
-  #trailers: Headers | undefined;
-  readonly #chunks: Buffer[] = [];
-
-  constructor(
-    private readonly resolve: (message: Promise<Uint8Array>) => void,
-    private readonly reject: (error: CallFailed) => void,
-  ) {}
-
-  onHeaders(headers: Headers): void {
-    if (this.#head === undefined) this.#head = headers;
-    else this.#trailers = headers;
-  }
-
-  onData(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-  }
-
-  onEnd(): void {}
-
-  onClosed(code: number): void {
-    const head = this.#head;
-    const said = this.#trailers ?? (head && 'grpc-status' in head ? head : undefined);
-    if (!said) return this.reject(brokenOff(code, Number(head?.[':status'])));
-    const failure = failureOf(said);
-    if (failure) return this.reject(failure);
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    this.resolve(unframe(body, undefined));
-  }
 }
 
 /** What a stream that ended without a status means. */
-function brokenOff(code: number, httpStatus: number): CallFailed {
-  if (code === ErrorCode.enhanceYourCalm)
+function brokenOff(code: number | undefined, httpStatus: number): CallFailed {
+  if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM)
     return CallFailed.of(status.RESOURCE_EXHAUSTED, 'Temporal takes no more calls now');
   if (httpStatus === 401 || httpStatus === 403)
     return CallFailed.of(status.UNAUTHENTICATED, 'Temporal refused the platform’s credentials');

@@ -25,6 +25,14 @@ describe('a task token', () => {
     );
   });
 
+  it('never has the nonce of another: the same task is sealed in other bytes each time', () => {
+    const tokens = new WorkerTokens();
+    const nonces = Array.from({ length: 1_000 }, () =>
+      Buffer.from(tokens.sealTask(task).subarray(0, 12)).toString('hex'),
+    );
+    expect(new Set(nonces).size).toBe(nonces.length);
+  });
+
   it('of another worker, or of Temporal itself, is none (invariant 1)', () => {
     const tokens = new WorkerTokens();
     expect(tokens.openTask('workflow', new WorkerTokens().sealTask(task))).toBe(undefined);
